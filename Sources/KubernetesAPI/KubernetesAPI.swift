@@ -1,3 +1,0 @@
-import AsyncHTTPClient
-import Yams
-import NIOSSL
