@@ -10,19 +10,19 @@ public struct AWSElasticBlockStoreVolumeSource: JSONConvertible {
     public var readOnly: Bool = false
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.volumeID = try object.decode("volumeID") ?? ""
-        self.fsType = try object.decode("fsType") ?? ""
-        self.partition = try object.decode("partition") ?? 0
-        self.readOnly = try object.decode("readOnly") ?? false
+        let members = try json.requireObject()
+        self.volumeID = try members.decode("volumeID") ?? ""
+        self.fsType = try members.decode("fsType") ?? ""
+        self.partition = try members.decode("partition") ?? 0
+        self.readOnly = try members.decode("readOnly") ?? false
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("volumeID", volumeID)
-        object.encodeNonZero("fsType", fsType)
-        object.encodeNonZero("partition", partition)
-        object.encodeNonZero("readOnly", readOnly)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("volumeID", volumeID)
+        members.encodeNonZero("fsType", fsType)
+        members.encodeNonZero("partition", partition)
+        members.encodeNonZero("readOnly", readOnly)
+        return .object(members)
     }
 }
 
@@ -33,17 +33,17 @@ public struct Affinity: JSONConvertible {
     @Indirect public var podAntiAffinity: PodAntiAffinity?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.nodeAffinity = try object.decode("nodeAffinity")
-        self.podAffinity = try object.decode("podAffinity")
-        self.podAntiAffinity = try object.decode("podAntiAffinity")
+        let members = try json.requireObject()
+        self.nodeAffinity = try members.decode("nodeAffinity")
+        self.podAffinity = try members.decode("podAffinity")
+        self.podAntiAffinity = try members.decode("podAntiAffinity")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("nodeAffinity", nodeAffinity)
-        object.encode("podAffinity", podAffinity)
-        object.encode("podAntiAffinity", podAntiAffinity)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("nodeAffinity", nodeAffinity)
+        members.encode("podAffinity", podAffinity)
+        members.encode("podAntiAffinity", podAntiAffinity)
+        return .object(members)
     }
 }
 
@@ -53,15 +53,15 @@ public struct AppArmorProfile: JSONConvertible {
     public var localhostProfile: String?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.type = try object.decode("type") ?? AppArmorProfileType(rawValue: "")
-        self.localhostProfile = try object.decode("localhostProfile")
+        let members = try json.requireObject()
+        self.type = try members.decode("type") ?? AppArmorProfileType(rawValue: "")
+        self.localhostProfile = try members.decode("localhostProfile")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("type", type)
-        object.encode("localhostProfile", localhostProfile)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("type", type)
+        members.encode("localhostProfile", localhostProfile)
+        return .object(members)
     }
 }
 
@@ -81,15 +81,15 @@ public struct AttachedVolume: JSONConvertible {
     public var devicePath: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.devicePath = try object.decode("devicePath") ?? ""
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.devicePath = try members.decode("devicePath") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encodeRequired("devicePath", devicePath)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encodeRequired("devicePath", devicePath)
+        return .object(members)
     }
 }
 
@@ -123,23 +123,23 @@ public struct AzureDiskVolumeSource: JSONConvertible {
     public var kind: AzureDataDiskKind?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.diskName = try object.decode("diskName") ?? ""
-        self.diskURI = try object.decode("diskURI") ?? ""
-        self.cachingMode = try object.decode("cachingMode")
-        self.fsType = try object.decode("fsType")
-        self.readOnly = try object.decode("readOnly")
-        self.kind = try object.decode("kind")
+        let members = try json.requireObject()
+        self.diskName = try members.decode("diskName") ?? ""
+        self.diskURI = try members.decode("diskURI") ?? ""
+        self.cachingMode = try members.decode("cachingMode")
+        self.fsType = try members.decode("fsType")
+        self.readOnly = try members.decode("readOnly")
+        self.kind = try members.decode("kind")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("diskName", diskName)
-        object.encodeRequired("diskURI", diskURI)
-        object.encode("cachingMode", cachingMode)
-        object.encode("fsType", fsType)
-        object.encode("readOnly", readOnly)
-        object.encode("kind", kind)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("diskName", diskName)
+        members.encodeRequired("diskURI", diskURI)
+        members.encode("cachingMode", cachingMode)
+        members.encode("fsType", fsType)
+        members.encode("readOnly", readOnly)
+        members.encode("kind", kind)
+        return .object(members)
     }
 }
 
@@ -150,17 +150,17 @@ public struct AzureFileVolumeSource: JSONConvertible {
     public var readOnly: Bool = false
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.secretName = try object.decode("secretName") ?? ""
-        self.shareName = try object.decode("shareName") ?? ""
-        self.readOnly = try object.decode("readOnly") ?? false
+        let members = try json.requireObject()
+        self.secretName = try members.decode("secretName") ?? ""
+        self.shareName = try members.decode("shareName") ?? ""
+        self.readOnly = try members.decode("readOnly") ?? false
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("secretName", secretName)
-        object.encodeRequired("shareName", shareName)
-        object.encodeNonZero("readOnly", readOnly)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("secretName", secretName)
+        members.encodeRequired("shareName", shareName)
+        members.encodeNonZero("readOnly", readOnly)
+        return .object(members)
     }
 }
 
@@ -171,16 +171,16 @@ public struct Binding: KubernetesObject {
     public var target: ObjectReference = ObjectReference()
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.metadata = try object.decode("metadata") ?? ObjectMeta()
-        self.target = try object.decode("target") ?? ObjectReference()
+        let members = try json.requireObject()
+        self.metadata = try members.decode("metadata") ?? ObjectMeta()
+        self.target = try members.decode("target") ?? ObjectReference()
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeType(Self.groupVersionKind)
-        object.encode("metadata", metadata)
-        object.encode("target", target)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeType(Self.groupVersionKind)
+        members.encode("metadata", metadata)
+        members.encode("target", target)
+        return .object(members)
     }
 }
 
@@ -193,21 +193,21 @@ public struct CSIVolumeSource: JSONConvertible {
     @Indirect public var nodePublishSecretRef: LocalObjectReference?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.driver = try object.decode("driver") ?? ""
-        self.readOnly = try object.decode("readOnly")
-        self.fsType = try object.decode("fsType")
-        self.volumeAttributes = try object.decode("volumeAttributes") ?? [:]
-        self.nodePublishSecretRef = try object.decode("nodePublishSecretRef")
+        let members = try json.requireObject()
+        self.driver = try members.decode("driver") ?? ""
+        self.readOnly = try members.decode("readOnly")
+        self.fsType = try members.decode("fsType")
+        self.volumeAttributes = try members.decode("volumeAttributes") ?? [:]
+        self.nodePublishSecretRef = try members.decode("nodePublishSecretRef")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("driver", driver)
-        object.encode("readOnly", readOnly)
-        object.encode("fsType", fsType)
-        object.encodeNonEmpty("volumeAttributes", volumeAttributes)
-        object.encode("nodePublishSecretRef", nodePublishSecretRef)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("driver", driver)
+        members.encode("readOnly", readOnly)
+        members.encode("fsType", fsType)
+        members.encodeNonEmpty("volumeAttributes", volumeAttributes)
+        members.encode("nodePublishSecretRef", nodePublishSecretRef)
+        return .object(members)
     }
 }
 
@@ -217,15 +217,15 @@ public struct Capabilities: JSONConvertible {
     public var drop: [String] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.add = try object.decode("add") ?? []
-        self.drop = try object.decode("drop") ?? []
+        let members = try json.requireObject()
+        self.add = try members.decode("add") ?? []
+        self.drop = try members.decode("drop") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("add", add)
-        object.encodeNonEmpty("drop", drop)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("add", add)
+        members.encodeNonEmpty("drop", drop)
+        return .object(members)
     }
 }
 
@@ -239,23 +239,23 @@ public struct CephFSVolumeSource: JSONConvertible {
     public var readOnly: Bool = false
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.monitors = try object.decode("monitors") ?? []
-        self.path = try object.decode("path") ?? ""
-        self.user = try object.decode("user") ?? ""
-        self.secretFile = try object.decode("secretFile") ?? ""
-        self.secretRef = try object.decode("secretRef")
-        self.readOnly = try object.decode("readOnly") ?? false
+        let members = try json.requireObject()
+        self.monitors = try members.decode("monitors") ?? []
+        self.path = try members.decode("path") ?? ""
+        self.user = try members.decode("user") ?? ""
+        self.secretFile = try members.decode("secretFile") ?? ""
+        self.secretRef = try members.decode("secretRef")
+        self.readOnly = try members.decode("readOnly") ?? false
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("monitors", monitors)
-        object.encodeNonZero("path", path)
-        object.encodeNonZero("user", user)
-        object.encodeNonZero("secretFile", secretFile)
-        object.encode("secretRef", secretRef)
-        object.encodeNonZero("readOnly", readOnly)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("monitors", monitors)
+        members.encodeNonZero("path", path)
+        members.encodeNonZero("user", user)
+        members.encodeNonZero("secretFile", secretFile)
+        members.encode("secretRef", secretRef)
+        members.encodeNonZero("readOnly", readOnly)
+        return .object(members)
     }
 }
 
@@ -267,19 +267,19 @@ public struct CinderVolumeSource: JSONConvertible {
     @Indirect public var secretRef: LocalObjectReference?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.volumeID = try object.decode("volumeID") ?? ""
-        self.fsType = try object.decode("fsType") ?? ""
-        self.readOnly = try object.decode("readOnly") ?? false
-        self.secretRef = try object.decode("secretRef")
+        let members = try json.requireObject()
+        self.volumeID = try members.decode("volumeID") ?? ""
+        self.fsType = try members.decode("fsType") ?? ""
+        self.readOnly = try members.decode("readOnly") ?? false
+        self.secretRef = try members.decode("secretRef")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("volumeID", volumeID)
-        object.encodeNonZero("fsType", fsType)
-        object.encodeNonZero("readOnly", readOnly)
-        object.encode("secretRef", secretRef)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("volumeID", volumeID)
+        members.encodeNonZero("fsType", fsType)
+        members.encodeNonZero("readOnly", readOnly)
+        members.encode("secretRef", secretRef)
+        return .object(members)
     }
 }
 
@@ -288,13 +288,13 @@ public struct ClientIPConfig: JSONConvertible {
     public var timeoutSeconds: Int32?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.timeoutSeconds = try object.decode("timeoutSeconds")
+        let members = try json.requireObject()
+        self.timeoutSeconds = try members.decode("timeoutSeconds")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("timeoutSeconds", timeoutSeconds)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("timeoutSeconds", timeoutSeconds)
+        return .object(members)
     }
 }
 
@@ -307,32 +307,22 @@ public struct ClusterTrustBundleProjection: JSONConvertible {
     public var path: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name")
-        self.signerName = try object.decode("signerName")
-        self.labelSelector = try object.decode("labelSelector")
-        self.optional = try object.decode("optional")
-        self.path = try object.decode("path") ?? ""
+        let members = try json.requireObject()
+        self.name = try members.decode("name")
+        self.signerName = try members.decode("signerName")
+        self.labelSelector = try members.decode("labelSelector")
+        self.optional = try members.decode("optional")
+        self.path = try members.decode("path") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("name", name)
-        object.encode("signerName", signerName)
-        object.encode("labelSelector", labelSelector)
-        object.encode("optional", optional)
-        object.encodeRequired("path", path)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("name", name)
+        members.encode("signerName", signerName)
+        members.encode("labelSelector", labelSelector)
+        members.encode("optional", optional)
+        members.encodeRequired("path", path)
+        return .object(members)
     }
-}
-
-/// `core.v1.ConditionStatus`; a value that is not listed is kept as it is.
-public struct ConditionStatus: StringValue {
-    public var rawValue: String
-    public init(rawValue: String) { self.rawValue = rawValue }
-    public static let `true` = ConditionStatus(rawValue: "True")
-    public static let `false` = ConditionStatus(rawValue: "False")
-    public static let unknown = ConditionStatus(rawValue: "Unknown")
-    public static let knownValues: [String] = ["True", "False", "Unknown"]
 }
 
 /// `core.v1.ConfigMap`.
@@ -344,20 +334,20 @@ public struct ConfigMap: KubernetesObject {
     public var binaryData: [String: Data] = [:]
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.metadata = try object.decode("metadata") ?? ObjectMeta()
-        self.immutable = try object.decode("immutable")
-        self.data = try object.decode("data") ?? [:]
-        self.binaryData = try object.decode("binaryData") ?? [:]
+        let members = try json.requireObject()
+        self.metadata = try members.decode("metadata") ?? ObjectMeta()
+        self.immutable = try members.decode("immutable")
+        self.data = try members.decode("data") ?? [:]
+        self.binaryData = try members.decode("binaryData") ?? [:]
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeType(Self.groupVersionKind)
-        object.encode("metadata", metadata)
-        object.encode("immutable", immutable)
-        object.encodeNonEmpty("data", data)
-        object.encodeNonEmpty("binaryData", binaryData)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeType(Self.groupVersionKind)
+        members.encode("metadata", metadata)
+        members.encode("immutable", immutable)
+        members.encodeNonEmpty("data", data)
+        members.encodeNonEmpty("binaryData", binaryData)
+        return .object(members)
     }
 }
 
@@ -367,15 +357,15 @@ public struct ConfigMapEnvSource: JSONConvertible {
     public var optional: Bool?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.optional = try object.decode("optional")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.optional = try members.decode("optional")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("name", name)
-        object.encode("optional", optional)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("name", name)
+        members.encode("optional", optional)
+        return .object(members)
     }
 }
 
@@ -386,17 +376,17 @@ public struct ConfigMapKeySelector: JSONConvertible {
     public var optional: Bool?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.key = try object.decode("key") ?? ""
-        self.optional = try object.decode("optional")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.key = try members.decode("key") ?? ""
+        self.optional = try members.decode("optional")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("name", name)
-        object.encodeRequired("key", key)
-        object.encode("optional", optional)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("name", name)
+        members.encodeRequired("key", key)
+        members.encode("optional", optional)
+        return .object(members)
     }
 }
 
@@ -409,21 +399,21 @@ public struct ConfigMapNodeConfigSource: JSONConvertible {
     public var kubeletConfigKey: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.namespace = try object.decode("namespace") ?? ""
-        self.name = try object.decode("name") ?? ""
-        self.uid = try object.decode("uid") ?? ""
-        self.resourceVersion = try object.decode("resourceVersion") ?? ""
-        self.kubeletConfigKey = try object.decode("kubeletConfigKey") ?? ""
+        let members = try json.requireObject()
+        self.namespace = try members.decode("namespace") ?? ""
+        self.name = try members.decode("name") ?? ""
+        self.uid = try members.decode("uid") ?? ""
+        self.resourceVersion = try members.decode("resourceVersion") ?? ""
+        self.kubeletConfigKey = try members.decode("kubeletConfigKey") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("namespace", namespace)
-        object.encodeRequired("name", name)
-        object.encodeNonZero("uid", uid)
-        object.encodeNonZero("resourceVersion", resourceVersion)
-        object.encodeRequired("kubeletConfigKey", kubeletConfigKey)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("namespace", namespace)
+        members.encodeRequired("name", name)
+        members.encodeNonZero("uid", uid)
+        members.encodeNonZero("resourceVersion", resourceVersion)
+        members.encodeRequired("kubeletConfigKey", kubeletConfigKey)
+        return .object(members)
     }
 }
 
@@ -434,17 +424,17 @@ public struct ConfigMapProjection: JSONConvertible {
     public var optional: Bool?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.items = try object.decode("items") ?? []
-        self.optional = try object.decode("optional")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.items = try members.decode("items") ?? []
+        self.optional = try members.decode("optional")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("name", name)
-        object.encodeNonEmpty("items", items)
-        object.encode("optional", optional)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("name", name)
+        members.encodeNonEmpty("items", items)
+        members.encode("optional", optional)
+        return .object(members)
     }
 }
 
@@ -456,19 +446,19 @@ public struct ConfigMapVolumeSource: JSONConvertible {
     public var optional: Bool?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.items = try object.decode("items") ?? []
-        self.defaultMode = try object.decode("defaultMode")
-        self.optional = try object.decode("optional")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.items = try members.decode("items") ?? []
+        self.defaultMode = try members.decode("defaultMode")
+        self.optional = try members.decode("optional")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("name", name)
-        object.encodeNonEmpty("items", items)
-        object.encode("defaultMode", defaultMode)
-        object.encode("optional", optional)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("name", name)
+        members.encodeNonEmpty("items", items)
+        members.encode("defaultMode", defaultMode)
+        members.encode("optional", optional)
+        return .object(members)
     }
 }
 
@@ -501,61 +491,61 @@ public struct Container: JSONConvertible {
     public var tty: Bool = false
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.image = try object.decode("image") ?? ""
-        self.command = try object.decode("command") ?? []
-        self.args = try object.decode("args") ?? []
-        self.workingDir = try object.decode("workingDir") ?? ""
-        self.ports = try object.decode("ports") ?? []
-        self.envFrom = try object.decode("envFrom") ?? []
-        self.env = try object.decode("env") ?? []
-        self.resources = try object.decode("resources") ?? ResourceRequirements()
-        self.resizePolicy = try object.decode("resizePolicy") ?? []
-        self.restartPolicy = try object.decode("restartPolicy")
-        self.restartPolicyRules = try object.decode("restartPolicyRules") ?? []
-        self.volumeMounts = try object.decode("volumeMounts") ?? []
-        self.volumeDevices = try object.decode("volumeDevices") ?? []
-        self.livenessProbe = try object.decode("livenessProbe")
-        self.readinessProbe = try object.decode("readinessProbe")
-        self.startupProbe = try object.decode("startupProbe")
-        self.lifecycle = try object.decode("lifecycle")
-        self.terminationMessagePath = try object.decode("terminationMessagePath") ?? ""
-        self.terminationMessagePolicy = try object.decode("terminationMessagePolicy") ?? TerminationMessagePolicy(rawValue: "")
-        self.imagePullPolicy = try object.decode("imagePullPolicy") ?? PullPolicy(rawValue: "")
-        self.securityContext = try object.decode("securityContext")
-        self.stdin = try object.decode("stdin") ?? false
-        self.stdinOnce = try object.decode("stdinOnce") ?? false
-        self.tty = try object.decode("tty") ?? false
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.image = try members.decode("image") ?? ""
+        self.command = try members.decode("command") ?? []
+        self.args = try members.decode("args") ?? []
+        self.workingDir = try members.decode("workingDir") ?? ""
+        self.ports = try members.decode("ports") ?? []
+        self.envFrom = try members.decode("envFrom") ?? []
+        self.env = try members.decode("env") ?? []
+        self.resources = try members.decode("resources") ?? ResourceRequirements()
+        self.resizePolicy = try members.decode("resizePolicy") ?? []
+        self.restartPolicy = try members.decode("restartPolicy")
+        self.restartPolicyRules = try members.decode("restartPolicyRules") ?? []
+        self.volumeMounts = try members.decode("volumeMounts") ?? []
+        self.volumeDevices = try members.decode("volumeDevices") ?? []
+        self.livenessProbe = try members.decode("livenessProbe")
+        self.readinessProbe = try members.decode("readinessProbe")
+        self.startupProbe = try members.decode("startupProbe")
+        self.lifecycle = try members.decode("lifecycle")
+        self.terminationMessagePath = try members.decode("terminationMessagePath") ?? ""
+        self.terminationMessagePolicy = try members.decode("terminationMessagePolicy") ?? TerminationMessagePolicy(rawValue: "")
+        self.imagePullPolicy = try members.decode("imagePullPolicy") ?? PullPolicy(rawValue: "")
+        self.securityContext = try members.decode("securityContext")
+        self.stdin = try members.decode("stdin") ?? false
+        self.stdinOnce = try members.decode("stdinOnce") ?? false
+        self.tty = try members.decode("tty") ?? false
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encodeNonZero("image", image)
-        object.encodeNonEmpty("command", command)
-        object.encodeNonEmpty("args", args)
-        object.encodeNonZero("workingDir", workingDir)
-        object.encodeNonEmpty("ports", ports)
-        object.encodeNonEmpty("envFrom", envFrom)
-        object.encodeNonEmpty("env", env)
-        object.encode("resources", resources)
-        object.encodeNonEmpty("resizePolicy", resizePolicy)
-        object.encode("restartPolicy", restartPolicy)
-        object.encodeNonEmpty("restartPolicyRules", restartPolicyRules)
-        object.encodeNonEmpty("volumeMounts", volumeMounts)
-        object.encodeNonEmpty("volumeDevices", volumeDevices)
-        object.encode("livenessProbe", livenessProbe)
-        object.encode("readinessProbe", readinessProbe)
-        object.encode("startupProbe", startupProbe)
-        object.encode("lifecycle", lifecycle)
-        object.encodeNonZero("terminationMessagePath", terminationMessagePath)
-        object.encodeNonZero("terminationMessagePolicy", terminationMessagePolicy)
-        object.encodeNonZero("imagePullPolicy", imagePullPolicy)
-        object.encode("securityContext", securityContext)
-        object.encodeNonZero("stdin", stdin)
-        object.encodeNonZero("stdinOnce", stdinOnce)
-        object.encodeNonZero("tty", tty)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encodeNonZero("image", image)
+        members.encodeNonEmpty("command", command)
+        members.encodeNonEmpty("args", args)
+        members.encodeNonZero("workingDir", workingDir)
+        members.encodeNonEmpty("ports", ports)
+        members.encodeNonEmpty("envFrom", envFrom)
+        members.encodeNonEmpty("env", env)
+        members.encode("resources", resources)
+        members.encodeNonEmpty("resizePolicy", resizePolicy)
+        members.encode("restartPolicy", restartPolicy)
+        members.encodeNonEmpty("restartPolicyRules", restartPolicyRules)
+        members.encodeNonEmpty("volumeMounts", volumeMounts)
+        members.encodeNonEmpty("volumeDevices", volumeDevices)
+        members.encode("livenessProbe", livenessProbe)
+        members.encode("readinessProbe", readinessProbe)
+        members.encode("startupProbe", startupProbe)
+        members.encode("lifecycle", lifecycle)
+        members.encodeNonZero("terminationMessagePath", terminationMessagePath)
+        members.encodeNonZero("terminationMessagePolicy", terminationMessagePolicy)
+        members.encodeNonZero("imagePullPolicy", imagePullPolicy)
+        members.encode("securityContext", securityContext)
+        members.encodeNonZero("stdin", stdin)
+        members.encodeNonZero("stdinOnce", stdinOnce)
+        members.encodeNonZero("tty", tty)
+        return .object(members)
     }
 }
 
@@ -566,17 +556,17 @@ public struct ContainerExtendedResourceRequest: JSONConvertible {
     public var requestName: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.containerName = try object.decode("containerName") ?? ""
-        self.resourceName = try object.decode("resourceName") ?? ""
-        self.requestName = try object.decode("requestName") ?? ""
+        let members = try json.requireObject()
+        self.containerName = try members.decode("containerName") ?? ""
+        self.resourceName = try members.decode("resourceName") ?? ""
+        self.requestName = try members.decode("requestName") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("containerName", containerName)
-        object.encodeRequired("resourceName", resourceName)
-        object.encodeRequired("requestName", requestName)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("containerName", containerName)
+        members.encodeRequired("resourceName", resourceName)
+        members.encodeRequired("requestName", requestName)
+        return .object(members)
     }
 }
 
@@ -586,15 +576,15 @@ public struct ContainerImage: JSONConvertible {
     public var sizeBytes: Int64 = 0
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.names = try object.decode("names") ?? []
-        self.sizeBytes = try object.decode("sizeBytes") ?? 0
+        let members = try json.requireObject()
+        self.names = try members.decode("names") ?? []
+        self.sizeBytes = try members.decode("sizeBytes") ?? 0
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("names", names)
-        object.encodeNonZero("sizeBytes", sizeBytes)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("names", names)
+        members.encodeNonZero("sizeBytes", sizeBytes)
+        return .object(members)
     }
 }
 
@@ -607,21 +597,21 @@ public struct ContainerPort: JSONConvertible {
     public var hostIP: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.hostPort = try object.decode("hostPort") ?? 0
-        self.containerPort = try object.decode("containerPort") ?? 0
-        self.`protocol` = try object.decode("protocol") ?? Protocol(rawValue: "")
-        self.hostIP = try object.decode("hostIP") ?? ""
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.hostPort = try members.decode("hostPort") ?? 0
+        self.containerPort = try members.decode("containerPort") ?? 0
+        self.`protocol` = try members.decode("protocol") ?? Protocol(rawValue: "")
+        self.hostIP = try members.decode("hostIP") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("name", name)
-        object.encodeNonZero("hostPort", hostPort)
-        object.encodeRequired("containerPort", containerPort)
-        object.encodeNonZero("protocol", `protocol`)
-        object.encodeNonZero("hostIP", hostIP)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("name", name)
+        members.encodeNonZero("hostPort", hostPort)
+        members.encodeRequired("containerPort", containerPort)
+        members.encodeNonZero("protocol", `protocol`)
+        members.encodeNonZero("hostIP", hostIP)
+        return .object(members)
     }
 }
 
@@ -631,15 +621,15 @@ public struct ContainerResizePolicy: JSONConvertible {
     public var restartPolicy: ResourceResizeRestartPolicy = ResourceResizeRestartPolicy(rawValue: "")
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.resourceName = try object.decode("resourceName") ?? ResourceName(rawValue: "")
-        self.restartPolicy = try object.decode("restartPolicy") ?? ResourceResizeRestartPolicy(rawValue: "")
+        let members = try json.requireObject()
+        self.resourceName = try members.decode("resourceName") ?? ResourceName(rawValue: "")
+        self.restartPolicy = try members.decode("restartPolicy") ?? ResourceResizeRestartPolicy(rawValue: "")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("resourceName", resourceName)
-        object.encodeRequired("restartPolicy", restartPolicy)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("resourceName", resourceName)
+        members.encodeRequired("restartPolicy", restartPolicy)
+        return .object(members)
     }
 }
 
@@ -659,15 +649,15 @@ public struct ContainerRestartRule: JSONConvertible {
     @Indirect public var exitCodes: ContainerRestartRuleOnExitCodes?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.action = try object.decode("action") ?? ContainerRestartRuleAction(rawValue: "")
-        self.exitCodes = try object.decode("exitCodes")
+        let members = try json.requireObject()
+        self.action = try members.decode("action") ?? ContainerRestartRuleAction(rawValue: "")
+        self.exitCodes = try members.decode("exitCodes")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("action", action)
-        object.encode("exitCodes", exitCodes)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("action", action)
+        members.encode("exitCodes", exitCodes)
+        return .object(members)
     }
 }
 
@@ -686,15 +676,15 @@ public struct ContainerRestartRuleOnExitCodes: JSONConvertible {
     public var values: [Int32] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.`operator` = try object.decode("operator") ?? ContainerRestartRuleOnExitCodesOperator(rawValue: "")
-        self.values = try object.decode("values") ?? []
+        let members = try json.requireObject()
+        self.`operator` = try members.decode("operator") ?? ContainerRestartRuleOnExitCodesOperator(rawValue: "")
+        self.values = try members.decode("values") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("operator", `operator`)
-        object.encodeNonEmpty("values", values)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("operator", `operator`)
+        members.encodeNonEmpty("values", values)
+        return .object(members)
     }
 }
 
@@ -714,17 +704,17 @@ public struct ContainerState: JSONConvertible {
     @Indirect public var terminated: ContainerStateTerminated?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.waiting = try object.decode("waiting")
-        self.running = try object.decode("running")
-        self.terminated = try object.decode("terminated")
+        let members = try json.requireObject()
+        self.waiting = try members.decode("waiting")
+        self.running = try members.decode("running")
+        self.terminated = try members.decode("terminated")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("waiting", waiting)
-        object.encode("running", running)
-        object.encode("terminated", terminated)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("waiting", waiting)
+        members.encode("running", running)
+        members.encode("terminated", terminated)
+        return .object(members)
     }
 }
 
@@ -733,13 +723,13 @@ public struct ContainerStateRunning: JSONConvertible {
     public var startedAt: Timestamp?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.startedAt = try object.decode("startedAt")
+        let members = try json.requireObject()
+        self.startedAt = try members.decode("startedAt")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("startedAt", startedAt)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("startedAt", startedAt)
+        return .object(members)
     }
 }
 
@@ -754,25 +744,25 @@ public struct ContainerStateTerminated: JSONConvertible {
     public var containerID: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.exitCode = try object.decode("exitCode") ?? 0
-        self.signal = try object.decode("signal") ?? 0
-        self.reason = try object.decode("reason") ?? ""
-        self.message = try object.decode("message") ?? ""
-        self.startedAt = try object.decode("startedAt")
-        self.finishedAt = try object.decode("finishedAt")
-        self.containerID = try object.decode("containerID") ?? ""
+        let members = try json.requireObject()
+        self.exitCode = try members.decode("exitCode") ?? 0
+        self.signal = try members.decode("signal") ?? 0
+        self.reason = try members.decode("reason") ?? ""
+        self.message = try members.decode("message") ?? ""
+        self.startedAt = try members.decode("startedAt")
+        self.finishedAt = try members.decode("finishedAt")
+        self.containerID = try members.decode("containerID") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("exitCode", exitCode)
-        object.encodeNonZero("signal", signal)
-        object.encodeNonZero("reason", reason)
-        object.encodeNonZero("message", message)
-        object.encode("startedAt", startedAt)
-        object.encode("finishedAt", finishedAt)
-        object.encodeNonZero("containerID", containerID)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("exitCode", exitCode)
+        members.encodeNonZero("signal", signal)
+        members.encodeNonZero("reason", reason)
+        members.encodeNonZero("message", message)
+        members.encode("startedAt", startedAt)
+        members.encode("finishedAt", finishedAt)
+        members.encodeNonZero("containerID", containerID)
+        return .object(members)
     }
 }
 
@@ -782,15 +772,15 @@ public struct ContainerStateWaiting: JSONConvertible {
     public var message: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.reason = try object.decode("reason") ?? ""
-        self.message = try object.decode("message") ?? ""
+        let members = try json.requireObject()
+        self.reason = try members.decode("reason") ?? ""
+        self.message = try members.decode("message") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("reason", reason)
-        object.encodeNonZero("message", message)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("reason", reason)
+        members.encodeNonZero("message", message)
+        return .object(members)
     }
 }
 
@@ -813,41 +803,41 @@ public struct ContainerStatus: JSONConvertible {
     public var stopSignal: Signal?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.state = try object.decode("state") ?? ContainerState()
-        self.lastState = try object.decode("lastState") ?? ContainerState()
-        self.ready = try object.decode("ready") ?? false
-        self.restartCount = try object.decode("restartCount") ?? 0
-        self.image = try object.decode("image") ?? ""
-        self.imageID = try object.decode("imageID") ?? ""
-        self.containerID = try object.decode("containerID") ?? ""
-        self.started = try object.decode("started")
-        self.allocatedResources = try object.decode("allocatedResources") ?? [:]
-        self.resources = try object.decode("resources")
-        self.volumeMounts = try object.decode("volumeMounts") ?? []
-        self.user = try object.decode("user")
-        self.allocatedResourcesStatus = try object.decode("allocatedResourcesStatus") ?? []
-        self.stopSignal = try object.decode("stopSignal")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.state = try members.decode("state") ?? ContainerState()
+        self.lastState = try members.decode("lastState") ?? ContainerState()
+        self.ready = try members.decode("ready") ?? false
+        self.restartCount = try members.decode("restartCount") ?? 0
+        self.image = try members.decode("image") ?? ""
+        self.imageID = try members.decode("imageID") ?? ""
+        self.containerID = try members.decode("containerID") ?? ""
+        self.started = try members.decode("started")
+        self.allocatedResources = try members.decode("allocatedResources") ?? [:]
+        self.resources = try members.decode("resources")
+        self.volumeMounts = try members.decode("volumeMounts") ?? []
+        self.user = try members.decode("user")
+        self.allocatedResourcesStatus = try members.decode("allocatedResourcesStatus") ?? []
+        self.stopSignal = try members.decode("stopSignal")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encode("state", state)
-        object.encode("lastState", lastState)
-        object.encodeRequired("ready", ready)
-        object.encodeRequired("restartCount", restartCount)
-        object.encodeRequired("image", image)
-        object.encodeRequired("imageID", imageID)
-        object.encodeNonZero("containerID", containerID)
-        object.encode("started", started)
-        object.encodeNonEmpty("allocatedResources", allocatedResources)
-        object.encode("resources", resources)
-        object.encodeNonEmpty("volumeMounts", volumeMounts)
-        object.encode("user", user)
-        object.encodeNonEmpty("allocatedResourcesStatus", allocatedResourcesStatus)
-        object.encode("stopSignal", stopSignal)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encode("state", state)
+        members.encode("lastState", lastState)
+        members.encodeRequired("ready", ready)
+        members.encodeRequired("restartCount", restartCount)
+        members.encodeRequired("image", image)
+        members.encodeRequired("imageID", imageID)
+        members.encodeNonZero("containerID", containerID)
+        members.encode("started", started)
+        members.encodeNonEmpty("allocatedResources", allocatedResources)
+        members.encode("resources", resources)
+        members.encodeNonEmpty("volumeMounts", volumeMounts)
+        members.encode("user", user)
+        members.encodeNonEmpty("allocatedResourcesStatus", allocatedResourcesStatus)
+        members.encode("stopSignal", stopSignal)
+        return .object(members)
     }
 }
 
@@ -856,13 +846,13 @@ public struct ContainerUser: JSONConvertible {
     @Indirect public var linux: LinuxContainerUser?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.linux = try object.decode("linux")
+        let members = try json.requireObject()
+        self.linux = try members.decode("linux")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("linux", linux)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("linux", linux)
+        return .object(members)
     }
 }
 
@@ -882,13 +872,13 @@ public struct DaemonEndpoint: JSONConvertible {
     public var Port: Int32 = 0
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.Port = try object.decode("Port") ?? 0
+        let members = try json.requireObject()
+        self.Port = try members.decode("Port") ?? 0
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("Port", Port)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("Port", Port)
+        return .object(members)
     }
 }
 
@@ -897,13 +887,13 @@ public struct DownwardAPIProjection: JSONConvertible {
     public var items: [DownwardAPIVolumeFile] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.items = try object.decode("items") ?? []
+        let members = try json.requireObject()
+        self.items = try members.decode("items") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("items", items)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("items", items)
+        return .object(members)
     }
 }
 
@@ -915,19 +905,19 @@ public struct DownwardAPIVolumeFile: JSONConvertible {
     public var mode: Int32?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.path = try object.decode("path") ?? ""
-        self.fieldRef = try object.decode("fieldRef")
-        self.resourceFieldRef = try object.decode("resourceFieldRef")
-        self.mode = try object.decode("mode")
+        let members = try json.requireObject()
+        self.path = try members.decode("path") ?? ""
+        self.fieldRef = try members.decode("fieldRef")
+        self.resourceFieldRef = try members.decode("resourceFieldRef")
+        self.mode = try members.decode("mode")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("path", path)
-        object.encode("fieldRef", fieldRef)
-        object.encode("resourceFieldRef", resourceFieldRef)
-        object.encode("mode", mode)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("path", path)
+        members.encode("fieldRef", fieldRef)
+        members.encode("resourceFieldRef", resourceFieldRef)
+        members.encode("mode", mode)
+        return .object(members)
     }
 }
 
@@ -937,15 +927,15 @@ public struct DownwardAPIVolumeSource: JSONConvertible {
     public var defaultMode: Int32?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.items = try object.decode("items") ?? []
-        self.defaultMode = try object.decode("defaultMode")
+        let members = try json.requireObject()
+        self.items = try members.decode("items") ?? []
+        self.defaultMode = try members.decode("defaultMode")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("items", items)
-        object.encode("defaultMode", defaultMode)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("items", items)
+        members.encode("defaultMode", defaultMode)
+        return .object(members)
     }
 }
 
@@ -955,15 +945,15 @@ public struct EmptyDirVolumeSource: JSONConvertible {
     public var sizeLimit: Quantity?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.medium = try object.decode("medium") ?? StorageMedium(rawValue: "")
-        self.sizeLimit = try object.decode("sizeLimit")
+        let members = try json.requireObject()
+        self.medium = try members.decode("medium") ?? StorageMedium(rawValue: "")
+        self.sizeLimit = try members.decode("sizeLimit")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("medium", medium)
-        object.encode("sizeLimit", sizeLimit)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("medium", medium)
+        members.encode("sizeLimit", sizeLimit)
+        return .object(members)
     }
 }
 
@@ -974,17 +964,17 @@ public struct EnvFromSource: JSONConvertible {
     @Indirect public var secretRef: SecretEnvSource?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.prefix = try object.decode("prefix") ?? ""
-        self.configMapRef = try object.decode("configMapRef")
-        self.secretRef = try object.decode("secretRef")
+        let members = try json.requireObject()
+        self.prefix = try members.decode("prefix") ?? ""
+        self.configMapRef = try members.decode("configMapRef")
+        self.secretRef = try members.decode("secretRef")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("prefix", prefix)
-        object.encode("configMapRef", configMapRef)
-        object.encode("secretRef", secretRef)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("prefix", prefix)
+        members.encode("configMapRef", configMapRef)
+        members.encode("secretRef", secretRef)
+        return .object(members)
     }
 }
 
@@ -995,17 +985,17 @@ public struct EnvVar: JSONConvertible {
     @Indirect public var valueFrom: EnvVarSource?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.value = try object.decode("value") ?? ""
-        self.valueFrom = try object.decode("valueFrom")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.value = try members.decode("value") ?? ""
+        self.valueFrom = try members.decode("valueFrom")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encodeNonZero("value", value)
-        object.encode("valueFrom", valueFrom)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encodeNonZero("value", value)
+        members.encode("valueFrom", valueFrom)
+        return .object(members)
     }
 }
 
@@ -1018,21 +1008,21 @@ public struct EnvVarSource: JSONConvertible {
     @Indirect public var fileKeyRef: FileKeySelector?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.fieldRef = try object.decode("fieldRef")
-        self.resourceFieldRef = try object.decode("resourceFieldRef")
-        self.configMapKeyRef = try object.decode("configMapKeyRef")
-        self.secretKeyRef = try object.decode("secretKeyRef")
-        self.fileKeyRef = try object.decode("fileKeyRef")
+        let members = try json.requireObject()
+        self.fieldRef = try members.decode("fieldRef")
+        self.resourceFieldRef = try members.decode("resourceFieldRef")
+        self.configMapKeyRef = try members.decode("configMapKeyRef")
+        self.secretKeyRef = try members.decode("secretKeyRef")
+        self.fileKeyRef = try members.decode("fileKeyRef")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("fieldRef", fieldRef)
-        object.encode("resourceFieldRef", resourceFieldRef)
-        object.encode("configMapKeyRef", configMapKeyRef)
-        object.encode("secretKeyRef", secretKeyRef)
-        object.encode("fileKeyRef", fileKeyRef)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("fieldRef", fieldRef)
+        members.encode("resourceFieldRef", resourceFieldRef)
+        members.encode("configMapKeyRef", configMapKeyRef)
+        members.encode("secretKeyRef", secretKeyRef)
+        members.encode("fileKeyRef", fileKeyRef)
+        return .object(members)
     }
 }
 
@@ -1066,63 +1056,63 @@ public struct EphemeralContainer: JSONConvertible {
     public var targetContainerName: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.image = try object.decode("image") ?? ""
-        self.command = try object.decode("command") ?? []
-        self.args = try object.decode("args") ?? []
-        self.workingDir = try object.decode("workingDir") ?? ""
-        self.ports = try object.decode("ports") ?? []
-        self.envFrom = try object.decode("envFrom") ?? []
-        self.env = try object.decode("env") ?? []
-        self.resources = try object.decode("resources") ?? ResourceRequirements()
-        self.resizePolicy = try object.decode("resizePolicy") ?? []
-        self.restartPolicy = try object.decode("restartPolicy")
-        self.restartPolicyRules = try object.decode("restartPolicyRules") ?? []
-        self.volumeMounts = try object.decode("volumeMounts") ?? []
-        self.volumeDevices = try object.decode("volumeDevices") ?? []
-        self.livenessProbe = try object.decode("livenessProbe")
-        self.readinessProbe = try object.decode("readinessProbe")
-        self.startupProbe = try object.decode("startupProbe")
-        self.lifecycle = try object.decode("lifecycle")
-        self.terminationMessagePath = try object.decode("terminationMessagePath") ?? ""
-        self.terminationMessagePolicy = try object.decode("terminationMessagePolicy") ?? TerminationMessagePolicy(rawValue: "")
-        self.imagePullPolicy = try object.decode("imagePullPolicy") ?? PullPolicy(rawValue: "")
-        self.securityContext = try object.decode("securityContext")
-        self.stdin = try object.decode("stdin") ?? false
-        self.stdinOnce = try object.decode("stdinOnce") ?? false
-        self.tty = try object.decode("tty") ?? false
-        self.targetContainerName = try object.decode("targetContainerName") ?? ""
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.image = try members.decode("image") ?? ""
+        self.command = try members.decode("command") ?? []
+        self.args = try members.decode("args") ?? []
+        self.workingDir = try members.decode("workingDir") ?? ""
+        self.ports = try members.decode("ports") ?? []
+        self.envFrom = try members.decode("envFrom") ?? []
+        self.env = try members.decode("env") ?? []
+        self.resources = try members.decode("resources") ?? ResourceRequirements()
+        self.resizePolicy = try members.decode("resizePolicy") ?? []
+        self.restartPolicy = try members.decode("restartPolicy")
+        self.restartPolicyRules = try members.decode("restartPolicyRules") ?? []
+        self.volumeMounts = try members.decode("volumeMounts") ?? []
+        self.volumeDevices = try members.decode("volumeDevices") ?? []
+        self.livenessProbe = try members.decode("livenessProbe")
+        self.readinessProbe = try members.decode("readinessProbe")
+        self.startupProbe = try members.decode("startupProbe")
+        self.lifecycle = try members.decode("lifecycle")
+        self.terminationMessagePath = try members.decode("terminationMessagePath") ?? ""
+        self.terminationMessagePolicy = try members.decode("terminationMessagePolicy") ?? TerminationMessagePolicy(rawValue: "")
+        self.imagePullPolicy = try members.decode("imagePullPolicy") ?? PullPolicy(rawValue: "")
+        self.securityContext = try members.decode("securityContext")
+        self.stdin = try members.decode("stdin") ?? false
+        self.stdinOnce = try members.decode("stdinOnce") ?? false
+        self.tty = try members.decode("tty") ?? false
+        self.targetContainerName = try members.decode("targetContainerName") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encodeNonZero("image", image)
-        object.encodeNonEmpty("command", command)
-        object.encodeNonEmpty("args", args)
-        object.encodeNonZero("workingDir", workingDir)
-        object.encodeNonEmpty("ports", ports)
-        object.encodeNonEmpty("envFrom", envFrom)
-        object.encodeNonEmpty("env", env)
-        object.encode("resources", resources)
-        object.encodeNonEmpty("resizePolicy", resizePolicy)
-        object.encode("restartPolicy", restartPolicy)
-        object.encodeNonEmpty("restartPolicyRules", restartPolicyRules)
-        object.encodeNonEmpty("volumeMounts", volumeMounts)
-        object.encodeNonEmpty("volumeDevices", volumeDevices)
-        object.encode("livenessProbe", livenessProbe)
-        object.encode("readinessProbe", readinessProbe)
-        object.encode("startupProbe", startupProbe)
-        object.encode("lifecycle", lifecycle)
-        object.encodeNonZero("terminationMessagePath", terminationMessagePath)
-        object.encodeNonZero("terminationMessagePolicy", terminationMessagePolicy)
-        object.encodeNonZero("imagePullPolicy", imagePullPolicy)
-        object.encode("securityContext", securityContext)
-        object.encodeNonZero("stdin", stdin)
-        object.encodeNonZero("stdinOnce", stdinOnce)
-        object.encodeNonZero("tty", tty)
-        object.encodeNonZero("targetContainerName", targetContainerName)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encodeNonZero("image", image)
+        members.encodeNonEmpty("command", command)
+        members.encodeNonEmpty("args", args)
+        members.encodeNonZero("workingDir", workingDir)
+        members.encodeNonEmpty("ports", ports)
+        members.encodeNonEmpty("envFrom", envFrom)
+        members.encodeNonEmpty("env", env)
+        members.encode("resources", resources)
+        members.encodeNonEmpty("resizePolicy", resizePolicy)
+        members.encode("restartPolicy", restartPolicy)
+        members.encodeNonEmpty("restartPolicyRules", restartPolicyRules)
+        members.encodeNonEmpty("volumeMounts", volumeMounts)
+        members.encodeNonEmpty("volumeDevices", volumeDevices)
+        members.encode("livenessProbe", livenessProbe)
+        members.encode("readinessProbe", readinessProbe)
+        members.encode("startupProbe", startupProbe)
+        members.encode("lifecycle", lifecycle)
+        members.encodeNonZero("terminationMessagePath", terminationMessagePath)
+        members.encodeNonZero("terminationMessagePolicy", terminationMessagePolicy)
+        members.encodeNonZero("imagePullPolicy", imagePullPolicy)
+        members.encode("securityContext", securityContext)
+        members.encodeNonZero("stdin", stdin)
+        members.encodeNonZero("stdinOnce", stdinOnce)
+        members.encodeNonZero("tty", tty)
+        members.encodeNonZero("targetContainerName", targetContainerName)
+        return .object(members)
     }
 }
 
@@ -1155,61 +1145,61 @@ public struct EphemeralContainerCommon: JSONConvertible {
     public var tty: Bool = false
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.image = try object.decode("image") ?? ""
-        self.command = try object.decode("command") ?? []
-        self.args = try object.decode("args") ?? []
-        self.workingDir = try object.decode("workingDir") ?? ""
-        self.ports = try object.decode("ports") ?? []
-        self.envFrom = try object.decode("envFrom") ?? []
-        self.env = try object.decode("env") ?? []
-        self.resources = try object.decode("resources") ?? ResourceRequirements()
-        self.resizePolicy = try object.decode("resizePolicy") ?? []
-        self.restartPolicy = try object.decode("restartPolicy")
-        self.restartPolicyRules = try object.decode("restartPolicyRules") ?? []
-        self.volumeMounts = try object.decode("volumeMounts") ?? []
-        self.volumeDevices = try object.decode("volumeDevices") ?? []
-        self.livenessProbe = try object.decode("livenessProbe")
-        self.readinessProbe = try object.decode("readinessProbe")
-        self.startupProbe = try object.decode("startupProbe")
-        self.lifecycle = try object.decode("lifecycle")
-        self.terminationMessagePath = try object.decode("terminationMessagePath") ?? ""
-        self.terminationMessagePolicy = try object.decode("terminationMessagePolicy") ?? TerminationMessagePolicy(rawValue: "")
-        self.imagePullPolicy = try object.decode("imagePullPolicy") ?? PullPolicy(rawValue: "")
-        self.securityContext = try object.decode("securityContext")
-        self.stdin = try object.decode("stdin") ?? false
-        self.stdinOnce = try object.decode("stdinOnce") ?? false
-        self.tty = try object.decode("tty") ?? false
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.image = try members.decode("image") ?? ""
+        self.command = try members.decode("command") ?? []
+        self.args = try members.decode("args") ?? []
+        self.workingDir = try members.decode("workingDir") ?? ""
+        self.ports = try members.decode("ports") ?? []
+        self.envFrom = try members.decode("envFrom") ?? []
+        self.env = try members.decode("env") ?? []
+        self.resources = try members.decode("resources") ?? ResourceRequirements()
+        self.resizePolicy = try members.decode("resizePolicy") ?? []
+        self.restartPolicy = try members.decode("restartPolicy")
+        self.restartPolicyRules = try members.decode("restartPolicyRules") ?? []
+        self.volumeMounts = try members.decode("volumeMounts") ?? []
+        self.volumeDevices = try members.decode("volumeDevices") ?? []
+        self.livenessProbe = try members.decode("livenessProbe")
+        self.readinessProbe = try members.decode("readinessProbe")
+        self.startupProbe = try members.decode("startupProbe")
+        self.lifecycle = try members.decode("lifecycle")
+        self.terminationMessagePath = try members.decode("terminationMessagePath") ?? ""
+        self.terminationMessagePolicy = try members.decode("terminationMessagePolicy") ?? TerminationMessagePolicy(rawValue: "")
+        self.imagePullPolicy = try members.decode("imagePullPolicy") ?? PullPolicy(rawValue: "")
+        self.securityContext = try members.decode("securityContext")
+        self.stdin = try members.decode("stdin") ?? false
+        self.stdinOnce = try members.decode("stdinOnce") ?? false
+        self.tty = try members.decode("tty") ?? false
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encodeNonZero("image", image)
-        object.encodeNonEmpty("command", command)
-        object.encodeNonEmpty("args", args)
-        object.encodeNonZero("workingDir", workingDir)
-        object.encodeNonEmpty("ports", ports)
-        object.encodeNonEmpty("envFrom", envFrom)
-        object.encodeNonEmpty("env", env)
-        object.encode("resources", resources)
-        object.encodeNonEmpty("resizePolicy", resizePolicy)
-        object.encode("restartPolicy", restartPolicy)
-        object.encodeNonEmpty("restartPolicyRules", restartPolicyRules)
-        object.encodeNonEmpty("volumeMounts", volumeMounts)
-        object.encodeNonEmpty("volumeDevices", volumeDevices)
-        object.encode("livenessProbe", livenessProbe)
-        object.encode("readinessProbe", readinessProbe)
-        object.encode("startupProbe", startupProbe)
-        object.encode("lifecycle", lifecycle)
-        object.encodeNonZero("terminationMessagePath", terminationMessagePath)
-        object.encodeNonZero("terminationMessagePolicy", terminationMessagePolicy)
-        object.encodeNonZero("imagePullPolicy", imagePullPolicy)
-        object.encode("securityContext", securityContext)
-        object.encodeNonZero("stdin", stdin)
-        object.encodeNonZero("stdinOnce", stdinOnce)
-        object.encodeNonZero("tty", tty)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encodeNonZero("image", image)
+        members.encodeNonEmpty("command", command)
+        members.encodeNonEmpty("args", args)
+        members.encodeNonZero("workingDir", workingDir)
+        members.encodeNonEmpty("ports", ports)
+        members.encodeNonEmpty("envFrom", envFrom)
+        members.encodeNonEmpty("env", env)
+        members.encode("resources", resources)
+        members.encodeNonEmpty("resizePolicy", resizePolicy)
+        members.encode("restartPolicy", restartPolicy)
+        members.encodeNonEmpty("restartPolicyRules", restartPolicyRules)
+        members.encodeNonEmpty("volumeMounts", volumeMounts)
+        members.encodeNonEmpty("volumeDevices", volumeDevices)
+        members.encode("livenessProbe", livenessProbe)
+        members.encode("readinessProbe", readinessProbe)
+        members.encode("startupProbe", startupProbe)
+        members.encode("lifecycle", lifecycle)
+        members.encodeNonZero("terminationMessagePath", terminationMessagePath)
+        members.encodeNonZero("terminationMessagePolicy", terminationMessagePolicy)
+        members.encodeNonZero("imagePullPolicy", imagePullPolicy)
+        members.encode("securityContext", securityContext)
+        members.encodeNonZero("stdin", stdin)
+        members.encodeNonZero("stdinOnce", stdinOnce)
+        members.encodeNonZero("tty", tty)
+        return .object(members)
     }
 }
 
@@ -1218,13 +1208,13 @@ public struct EphemeralVolumeSource: JSONConvertible {
     @Indirect public var volumeClaimTemplate: PersistentVolumeClaimTemplate?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.volumeClaimTemplate = try object.decode("volumeClaimTemplate")
+        let members = try json.requireObject()
+        self.volumeClaimTemplate = try members.decode("volumeClaimTemplate")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("volumeClaimTemplate", volumeClaimTemplate)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("volumeClaimTemplate", volumeClaimTemplate)
+        return .object(members)
     }
 }
 
@@ -1248,42 +1238,42 @@ public struct Event: KubernetesObject {
     public var reportingInstance: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.metadata = try object.decode("metadata") ?? ObjectMeta()
-        self.involvedObject = try object.decode("involvedObject") ?? ObjectReference()
-        self.reason = try object.decode("reason") ?? ""
-        self.message = try object.decode("message") ?? ""
-        self.source = try object.decode("source") ?? EventSource()
-        self.firstTimestamp = try object.decode("firstTimestamp")
-        self.lastTimestamp = try object.decode("lastTimestamp")
-        self.count = try object.decode("count") ?? 0
-        self.type = try object.decode("type") ?? ""
-        self.eventTime = try object.decode("eventTime")
-        self.series = try object.decode("series")
-        self.action = try object.decode("action") ?? ""
-        self.related = try object.decode("related")
-        self.reportingComponent = try object.decode("reportingComponent") ?? ""
-        self.reportingInstance = try object.decode("reportingInstance") ?? ""
+        let members = try json.requireObject()
+        self.metadata = try members.decode("metadata") ?? ObjectMeta()
+        self.involvedObject = try members.decode("involvedObject") ?? ObjectReference()
+        self.reason = try members.decode("reason") ?? ""
+        self.message = try members.decode("message") ?? ""
+        self.source = try members.decode("source") ?? EventSource()
+        self.firstTimestamp = try members.decode("firstTimestamp")
+        self.lastTimestamp = try members.decode("lastTimestamp")
+        self.count = try members.decode("count") ?? 0
+        self.type = try members.decode("type") ?? ""
+        self.eventTime = try members.decode("eventTime")
+        self.series = try members.decode("series")
+        self.action = try members.decode("action") ?? ""
+        self.related = try members.decode("related")
+        self.reportingComponent = try members.decode("reportingComponent") ?? ""
+        self.reportingInstance = try members.decode("reportingInstance") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeType(Self.groupVersionKind)
-        object.encode("metadata", metadata)
-        object.encode("involvedObject", involvedObject)
-        object.encodeNonZero("reason", reason)
-        object.encodeNonZero("message", message)
-        object.encode("source", source)
-        object.encode("firstTimestamp", firstTimestamp)
-        object.encode("lastTimestamp", lastTimestamp)
-        object.encodeNonZero("count", count)
-        object.encodeNonZero("type", type)
-        object.encode("eventTime", eventTime)
-        object.encode("series", series)
-        object.encodeNonZero("action", action)
-        object.encode("related", related)
-        object.encodeNonZero("reportingComponent", reportingComponent)
-        object.encodeNonZero("reportingInstance", reportingInstance)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeType(Self.groupVersionKind)
+        members.encode("metadata", metadata)
+        members.encode("involvedObject", involvedObject)
+        members.encodeNonZero("reason", reason)
+        members.encodeNonZero("message", message)
+        members.encode("source", source)
+        members.encode("firstTimestamp", firstTimestamp)
+        members.encode("lastTimestamp", lastTimestamp)
+        members.encodeNonZero("count", count)
+        members.encodeNonZero("type", type)
+        members.encode("eventTime", eventTime)
+        members.encode("series", series)
+        members.encodeNonZero("action", action)
+        members.encode("related", related)
+        members.encodeNonZero("reportingComponent", reportingComponent)
+        members.encodeNonZero("reportingInstance", reportingInstance)
+        return .object(members)
     }
 }
 
@@ -1293,15 +1283,15 @@ public struct EventSeries: JSONConvertible {
     public var lastObservedTime: MicroTimestamp?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.count = try object.decode("count") ?? 0
-        self.lastObservedTime = try object.decode("lastObservedTime")
+        let members = try json.requireObject()
+        self.count = try members.decode("count") ?? 0
+        self.lastObservedTime = try members.decode("lastObservedTime")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("count", count)
-        object.encode("lastObservedTime", lastObservedTime)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("count", count)
+        members.encode("lastObservedTime", lastObservedTime)
+        return .object(members)
     }
 }
 
@@ -1311,15 +1301,15 @@ public struct EventSource: JSONConvertible {
     public var host: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.component = try object.decode("component") ?? ""
-        self.host = try object.decode("host") ?? ""
+        let members = try json.requireObject()
+        self.component = try members.decode("component") ?? ""
+        self.host = try members.decode("host") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("component", component)
-        object.encodeNonZero("host", host)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("component", component)
+        members.encodeNonZero("host", host)
+        return .object(members)
     }
 }
 
@@ -1328,13 +1318,13 @@ public struct ExecAction: JSONConvertible {
     public var command: [String] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.command = try object.decode("command") ?? []
+        let members = try json.requireObject()
+        self.command = try members.decode("command") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("command", command)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("command", command)
+        return .object(members)
     }
 }
 
@@ -1347,21 +1337,21 @@ public struct FCVolumeSource: JSONConvertible {
     public var wwids: [String] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.targetWWNs = try object.decode("targetWWNs") ?? []
-        self.lun = try object.decode("lun")
-        self.fsType = try object.decode("fsType") ?? ""
-        self.readOnly = try object.decode("readOnly") ?? false
-        self.wwids = try object.decode("wwids") ?? []
+        let members = try json.requireObject()
+        self.targetWWNs = try members.decode("targetWWNs") ?? []
+        self.lun = try members.decode("lun")
+        self.fsType = try members.decode("fsType") ?? ""
+        self.readOnly = try members.decode("readOnly") ?? false
+        self.wwids = try members.decode("wwids") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("targetWWNs", targetWWNs)
-        object.encode("lun", lun)
-        object.encodeNonZero("fsType", fsType)
-        object.encodeNonZero("readOnly", readOnly)
-        object.encodeNonEmpty("wwids", wwids)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("targetWWNs", targetWWNs)
+        members.encode("lun", lun)
+        members.encodeNonZero("fsType", fsType)
+        members.encodeNonZero("readOnly", readOnly)
+        members.encodeNonEmpty("wwids", wwids)
+        return .object(members)
     }
 }
 
@@ -1373,19 +1363,19 @@ public struct FileKeySelector: JSONConvertible {
     public var optional: Bool?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.volumeName = try object.decode("volumeName") ?? ""
-        self.path = try object.decode("path") ?? ""
-        self.key = try object.decode("key") ?? ""
-        self.optional = try object.decode("optional")
+        let members = try json.requireObject()
+        self.volumeName = try members.decode("volumeName") ?? ""
+        self.path = try members.decode("path") ?? ""
+        self.key = try members.decode("key") ?? ""
+        self.optional = try members.decode("optional")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("volumeName", volumeName)
-        object.encodeRequired("path", path)
-        object.encodeRequired("key", key)
-        object.encode("optional", optional)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("volumeName", volumeName)
+        members.encodeRequired("path", path)
+        members.encodeRequired("key", key)
+        members.encode("optional", optional)
+        return .object(members)
     }
 }
 
@@ -1406,21 +1396,21 @@ public struct FlexVolumeSource: JSONConvertible {
     public var options: [String: String] = [:]
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.driver = try object.decode("driver") ?? ""
-        self.fsType = try object.decode("fsType") ?? ""
-        self.secretRef = try object.decode("secretRef")
-        self.readOnly = try object.decode("readOnly") ?? false
-        self.options = try object.decode("options") ?? [:]
+        let members = try json.requireObject()
+        self.driver = try members.decode("driver") ?? ""
+        self.fsType = try members.decode("fsType") ?? ""
+        self.secretRef = try members.decode("secretRef")
+        self.readOnly = try members.decode("readOnly") ?? false
+        self.options = try members.decode("options") ?? [:]
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("driver", driver)
-        object.encodeNonZero("fsType", fsType)
-        object.encode("secretRef", secretRef)
-        object.encodeNonZero("readOnly", readOnly)
-        object.encodeNonEmpty("options", options)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("driver", driver)
+        members.encodeNonZero("fsType", fsType)
+        members.encode("secretRef", secretRef)
+        members.encodeNonZero("readOnly", readOnly)
+        members.encodeNonEmpty("options", options)
+        return .object(members)
     }
 }
 
@@ -1430,14 +1420,14 @@ public struct FlockerVolumeSource: JSONConvertible {
     public var datasetUUID: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.datasetName = try object.decode("datasetName") ?? ""
-        self.datasetUUID = try object.decode("datasetUUID") ?? ""
+        let members = try json.requireObject()
+        self.datasetName = try members.decode("datasetName") ?? ""
+        self.datasetUUID = try members.decode("datasetUUID") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("datasetName", datasetName)
-        object.encodeNonZero("datasetUUID", datasetUUID)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("datasetName", datasetName)
+        members.encodeNonZero("datasetUUID", datasetUUID)
+        return .object(members)
     }
 }

@@ -26,29 +26,29 @@ public struct PersistentVolumeClaimSpec: JSONConvertible {
     public var volumeAttributesClassName: String?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.accessModes = try object.decode("accessModes") ?? []
-        self.selector = try object.decode("selector")
-        self.resources = try object.decode("resources") ?? VolumeResourceRequirements()
-        self.volumeName = try object.decode("volumeName") ?? ""
-        self.storageClassName = try object.decode("storageClassName")
-        self.volumeMode = try object.decode("volumeMode")
-        self.dataSource = try object.decode("dataSource")
-        self.dataSourceRef = try object.decode("dataSourceRef")
-        self.volumeAttributesClassName = try object.decode("volumeAttributesClassName")
+        let members = try json.requireObject()
+        self.accessModes = try members.decode("accessModes") ?? []
+        self.selector = try members.decode("selector")
+        self.resources = try members.decode("resources") ?? VolumeResourceRequirements()
+        self.volumeName = try members.decode("volumeName") ?? ""
+        self.storageClassName = try members.decode("storageClassName")
+        self.volumeMode = try members.decode("volumeMode")
+        self.dataSource = try members.decode("dataSource")
+        self.dataSourceRef = try members.decode("dataSourceRef")
+        self.volumeAttributesClassName = try members.decode("volumeAttributesClassName")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("accessModes", accessModes)
-        object.encode("selector", selector)
-        object.encode("resources", resources)
-        object.encodeNonZero("volumeName", volumeName)
-        object.encode("storageClassName", storageClassName)
-        object.encode("volumeMode", volumeMode)
-        object.encode("dataSource", dataSource)
-        object.encode("dataSourceRef", dataSourceRef)
-        object.encode("volumeAttributesClassName", volumeAttributesClassName)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("accessModes", accessModes)
+        members.encode("selector", selector)
+        members.encode("resources", resources)
+        members.encodeNonZero("volumeName", volumeName)
+        members.encode("storageClassName", storageClassName)
+        members.encode("volumeMode", volumeMode)
+        members.encode("dataSource", dataSource)
+        members.encode("dataSourceRef", dataSourceRef)
+        members.encode("volumeAttributesClassName", volumeAttributesClassName)
+        return .object(members)
     }
 }
 
@@ -58,15 +58,15 @@ public struct PersistentVolumeClaimTemplate: JSONConvertible {
     public var spec: PersistentVolumeClaimSpec = PersistentVolumeClaimSpec()
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.metadata = try object.decode("metadata") ?? ObjectMeta()
-        self.spec = try object.decode("spec") ?? PersistentVolumeClaimSpec()
+        let members = try json.requireObject()
+        self.metadata = try members.decode("metadata") ?? ObjectMeta()
+        self.spec = try members.decode("spec") ?? PersistentVolumeClaimSpec()
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("metadata", metadata)
-        object.encode("spec", spec)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("metadata", metadata)
+        members.encode("spec", spec)
+        return .object(members)
     }
 }
 
@@ -76,15 +76,15 @@ public struct PersistentVolumeClaimVolumeSource: JSONConvertible {
     public var readOnly: Bool = false
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.claimName = try object.decode("claimName") ?? ""
-        self.readOnly = try object.decode("readOnly") ?? false
+        let members = try json.requireObject()
+        self.claimName = try members.decode("claimName") ?? ""
+        self.readOnly = try members.decode("readOnly") ?? false
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("claimName", claimName)
-        object.encodeNonZero("readOnly", readOnly)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("claimName", claimName)
+        members.encodeNonZero("readOnly", readOnly)
+        return .object(members)
     }
 }
 
@@ -103,15 +103,15 @@ public struct PhotonPersistentDiskVolumeSource: JSONConvertible {
     public var fsType: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.pdID = try object.decode("pdID") ?? ""
-        self.fsType = try object.decode("fsType") ?? ""
+        let members = try json.requireObject()
+        self.pdID = try members.decode("pdID") ?? ""
+        self.fsType = try members.decode("fsType") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("pdID", pdID)
-        object.encodeNonZero("fsType", fsType)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("pdID", pdID)
+        members.encodeNonZero("fsType", fsType)
+        return .object(members)
     }
 }
 
@@ -123,18 +123,18 @@ public struct Pod: KubernetesObject {
     public var status: PodStatus = PodStatus()
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.metadata = try object.decode("metadata") ?? ObjectMeta()
-        self.spec = try object.decode("spec") ?? PodSpec()
-        self.status = try object.decode("status") ?? PodStatus()
+        let members = try json.requireObject()
+        self.metadata = try members.decode("metadata") ?? ObjectMeta()
+        self.spec = try members.decode("spec") ?? PodSpec()
+        self.status = try members.decode("status") ?? PodStatus()
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeType(Self.groupVersionKind)
-        object.encode("metadata", metadata)
-        object.encode("spec", spec)
-        object.encode("status", status)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeType(Self.groupVersionKind)
+        members.encode("metadata", metadata)
+        members.encode("spec", spec)
+        members.encode("status", status)
+        return .object(members)
     }
 }
 
@@ -144,15 +144,15 @@ public struct PodAffinity: JSONConvertible {
     public var preferredDuringSchedulingIgnoredDuringExecution: [WeightedPodAffinityTerm] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.requiredDuringSchedulingIgnoredDuringExecution = try object.decode("requiredDuringSchedulingIgnoredDuringExecution") ?? []
-        self.preferredDuringSchedulingIgnoredDuringExecution = try object.decode("preferredDuringSchedulingIgnoredDuringExecution") ?? []
+        let members = try json.requireObject()
+        self.requiredDuringSchedulingIgnoredDuringExecution = try members.decode("requiredDuringSchedulingIgnoredDuringExecution") ?? []
+        self.preferredDuringSchedulingIgnoredDuringExecution = try members.decode("preferredDuringSchedulingIgnoredDuringExecution") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("requiredDuringSchedulingIgnoredDuringExecution", requiredDuringSchedulingIgnoredDuringExecution)
-        object.encodeNonEmpty("preferredDuringSchedulingIgnoredDuringExecution", preferredDuringSchedulingIgnoredDuringExecution)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("requiredDuringSchedulingIgnoredDuringExecution", requiredDuringSchedulingIgnoredDuringExecution)
+        members.encodeNonEmpty("preferredDuringSchedulingIgnoredDuringExecution", preferredDuringSchedulingIgnoredDuringExecution)
+        return .object(members)
     }
 }
 
@@ -166,23 +166,23 @@ public struct PodAffinityTerm: JSONConvertible {
     public var mismatchLabelKeys: [String] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.labelSelector = try object.decode("labelSelector")
-        self.namespaces = try object.decode("namespaces") ?? []
-        self.topologyKey = try object.decode("topologyKey") ?? ""
-        self.namespaceSelector = try object.decode("namespaceSelector")
-        self.matchLabelKeys = try object.decode("matchLabelKeys") ?? []
-        self.mismatchLabelKeys = try object.decode("mismatchLabelKeys") ?? []
+        let members = try json.requireObject()
+        self.labelSelector = try members.decode("labelSelector")
+        self.namespaces = try members.decode("namespaces") ?? []
+        self.topologyKey = try members.decode("topologyKey") ?? ""
+        self.namespaceSelector = try members.decode("namespaceSelector")
+        self.matchLabelKeys = try members.decode("matchLabelKeys") ?? []
+        self.mismatchLabelKeys = try members.decode("mismatchLabelKeys") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("labelSelector", labelSelector)
-        object.encodeNonEmpty("namespaces", namespaces)
-        object.encodeRequired("topologyKey", topologyKey)
-        object.encode("namespaceSelector", namespaceSelector)
-        object.encodeNonEmpty("matchLabelKeys", matchLabelKeys)
-        object.encodeNonEmpty("mismatchLabelKeys", mismatchLabelKeys)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("labelSelector", labelSelector)
+        members.encodeNonEmpty("namespaces", namespaces)
+        members.encodeRequired("topologyKey", topologyKey)
+        members.encode("namespaceSelector", namespaceSelector)
+        members.encodeNonEmpty("matchLabelKeys", matchLabelKeys)
+        members.encodeNonEmpty("mismatchLabelKeys", mismatchLabelKeys)
+        return .object(members)
     }
 }
 
@@ -192,15 +192,15 @@ public struct PodAntiAffinity: JSONConvertible {
     public var preferredDuringSchedulingIgnoredDuringExecution: [WeightedPodAffinityTerm] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.requiredDuringSchedulingIgnoredDuringExecution = try object.decode("requiredDuringSchedulingIgnoredDuringExecution") ?? []
-        self.preferredDuringSchedulingIgnoredDuringExecution = try object.decode("preferredDuringSchedulingIgnoredDuringExecution") ?? []
+        let members = try json.requireObject()
+        self.requiredDuringSchedulingIgnoredDuringExecution = try members.decode("requiredDuringSchedulingIgnoredDuringExecution") ?? []
+        self.preferredDuringSchedulingIgnoredDuringExecution = try members.decode("preferredDuringSchedulingIgnoredDuringExecution") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("requiredDuringSchedulingIgnoredDuringExecution", requiredDuringSchedulingIgnoredDuringExecution)
-        object.encodeNonEmpty("preferredDuringSchedulingIgnoredDuringExecution", preferredDuringSchedulingIgnoredDuringExecution)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("requiredDuringSchedulingIgnoredDuringExecution", requiredDuringSchedulingIgnoredDuringExecution)
+        members.encodeNonEmpty("preferredDuringSchedulingIgnoredDuringExecution", preferredDuringSchedulingIgnoredDuringExecution)
+        return .object(members)
     }
 }
 
@@ -215,25 +215,25 @@ public struct PodCertificateProjection: JSONConvertible {
     public var userAnnotations: [String: String] = [:]
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.signerName = try object.decode("signerName") ?? ""
-        self.keyType = try object.decode("keyType") ?? ""
-        self.maxExpirationSeconds = try object.decode("maxExpirationSeconds")
-        self.credentialBundlePath = try object.decode("credentialBundlePath") ?? ""
-        self.keyPath = try object.decode("keyPath") ?? ""
-        self.certificateChainPath = try object.decode("certificateChainPath") ?? ""
-        self.userAnnotations = try object.decode("userAnnotations") ?? [:]
+        let members = try json.requireObject()
+        self.signerName = try members.decode("signerName") ?? ""
+        self.keyType = try members.decode("keyType") ?? ""
+        self.maxExpirationSeconds = try members.decode("maxExpirationSeconds")
+        self.credentialBundlePath = try members.decode("credentialBundlePath") ?? ""
+        self.keyPath = try members.decode("keyPath") ?? ""
+        self.certificateChainPath = try members.decode("certificateChainPath") ?? ""
+        self.userAnnotations = try members.decode("userAnnotations") ?? [:]
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("signerName", signerName)
-        object.encodeNonZero("keyType", keyType)
-        object.encode("maxExpirationSeconds", maxExpirationSeconds)
-        object.encodeNonZero("credentialBundlePath", credentialBundlePath)
-        object.encodeNonZero("keyPath", keyPath)
-        object.encodeNonZero("certificateChainPath", certificateChainPath)
-        object.encodeNonEmpty("userAnnotations", userAnnotations)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("signerName", signerName)
+        members.encodeNonZero("keyType", keyType)
+        members.encode("maxExpirationSeconds", maxExpirationSeconds)
+        members.encodeNonZero("credentialBundlePath", credentialBundlePath)
+        members.encodeNonZero("keyPath", keyPath)
+        members.encodeNonZero("certificateChainPath", certificateChainPath)
+        members.encodeNonEmpty("userAnnotations", userAnnotations)
+        return .object(members)
     }
 }
 
@@ -248,25 +248,25 @@ public struct PodCondition: JSONConvertible {
     public var message: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.type = try object.decode("type") ?? PodConditionType(rawValue: "")
-        self.observedGeneration = try object.decode("observedGeneration") ?? 0
-        self.status = try object.decode("status") ?? ConditionStatus(rawValue: "")
-        self.lastProbeTime = try object.decode("lastProbeTime")
-        self.lastTransitionTime = try object.decode("lastTransitionTime")
-        self.reason = try object.decode("reason") ?? ""
-        self.message = try object.decode("message") ?? ""
+        let members = try json.requireObject()
+        self.type = try members.decode("type") ?? PodConditionType(rawValue: "")
+        self.observedGeneration = try members.decode("observedGeneration") ?? 0
+        self.status = try members.decode("status") ?? ConditionStatus(rawValue: "")
+        self.lastProbeTime = try members.decode("lastProbeTime")
+        self.lastTransitionTime = try members.decode("lastTransitionTime")
+        self.reason = try members.decode("reason") ?? ""
+        self.message = try members.decode("message") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("type", type)
-        object.encodeNonZero("observedGeneration", observedGeneration)
-        object.encodeRequired("status", status)
-        object.encode("lastProbeTime", lastProbeTime)
-        object.encode("lastTransitionTime", lastTransitionTime)
-        object.encodeNonZero("reason", reason)
-        object.encodeNonZero("message", message)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("type", type)
+        members.encodeNonZero("observedGeneration", observedGeneration)
+        members.encodeRequired("status", status)
+        members.encode("lastProbeTime", lastProbeTime)
+        members.encode("lastTransitionTime", lastTransitionTime)
+        members.encodeNonZero("reason", reason)
+        members.encodeNonZero("message", message)
+        return .object(members)
     }
 }
 
@@ -293,17 +293,17 @@ public struct PodDNSConfig: JSONConvertible {
     public var options: [PodDNSConfigOption] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.nameservers = try object.decode("nameservers") ?? []
-        self.searches = try object.decode("searches") ?? []
-        self.options = try object.decode("options") ?? []
+        let members = try json.requireObject()
+        self.nameservers = try members.decode("nameservers") ?? []
+        self.searches = try members.decode("searches") ?? []
+        self.options = try members.decode("options") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("nameservers", nameservers)
-        object.encodeNonEmpty("searches", searches)
-        object.encodeNonEmpty("options", options)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("nameservers", nameservers)
+        members.encodeNonEmpty("searches", searches)
+        members.encodeNonEmpty("options", options)
+        return .object(members)
     }
 }
 
@@ -313,15 +313,15 @@ public struct PodDNSConfigOption: JSONConvertible {
     public var value: String?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.value = try object.decode("value")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.value = try members.decode("value")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("name", name)
-        object.encode("value", value)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("name", name)
+        members.encode("value", value)
+        return .object(members)
     }
 }
 
@@ -331,15 +331,15 @@ public struct PodExtendedResourceClaimStatus: JSONConvertible {
     public var resourceClaimName: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.requestMappings = try object.decode("requestMappings") ?? []
-        self.resourceClaimName = try object.decode("resourceClaimName") ?? ""
+        let members = try json.requireObject()
+        self.requestMappings = try members.decode("requestMappings") ?? []
+        self.resourceClaimName = try members.decode("resourceClaimName") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("requestMappings", requestMappings)
-        object.encodeRequired("resourceClaimName", resourceClaimName)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("requestMappings", requestMappings)
+        members.encodeRequired("resourceClaimName", resourceClaimName)
+        return .object(members)
     }
 }
 
@@ -357,13 +357,13 @@ public struct PodIP: JSONConvertible {
     public var ip: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.ip = try object.decode("ip") ?? ""
+        let members = try json.requireObject()
+        self.ip = try members.decode("ip") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("ip", ip)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("ip", ip)
+        return .object(members)
     }
 }
 
@@ -372,13 +372,13 @@ public struct PodOS: JSONConvertible {
     public var name: OSName = OSName(rawValue: "")
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? OSName(rawValue: "")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? OSName(rawValue: "")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        return .object(members)
     }
 }
 
@@ -409,13 +409,13 @@ public struct PodReadinessGate: JSONConvertible {
     public var conditionType: PodConditionType = PodConditionType(rawValue: "")
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.conditionType = try object.decode("conditionType") ?? PodConditionType(rawValue: "")
+        let members = try json.requireObject()
+        self.conditionType = try members.decode("conditionType") ?? PodConditionType(rawValue: "")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("conditionType", conditionType)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("conditionType", conditionType)
+        return .object(members)
     }
 }
 
@@ -436,17 +436,17 @@ public struct PodResourceClaim: JSONConvertible {
     public var resourceClaimTemplateName: String?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.resourceClaimName = try object.decode("resourceClaimName")
-        self.resourceClaimTemplateName = try object.decode("resourceClaimTemplateName")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.resourceClaimName = try members.decode("resourceClaimName")
+        self.resourceClaimTemplateName = try members.decode("resourceClaimTemplateName")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encode("resourceClaimName", resourceClaimName)
-        object.encode("resourceClaimTemplateName", resourceClaimTemplateName)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encode("resourceClaimName", resourceClaimName)
+        members.encode("resourceClaimTemplateName", resourceClaimTemplateName)
+        return .object(members)
     }
 }
 
@@ -456,15 +456,15 @@ public struct PodResourceClaimStatus: JSONConvertible {
     public var resourceClaimName: String?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.resourceClaimName = try object.decode("resourceClaimName")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.resourceClaimName = try members.decode("resourceClaimName")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encode("resourceClaimName", resourceClaimName)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encode("resourceClaimName", resourceClaimName)
+        return .object(members)
     }
 }
 
@@ -482,13 +482,13 @@ public struct PodSchedulingGate: JSONConvertible {
     public var name: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        return .object(members)
     }
 }
 
@@ -497,13 +497,13 @@ public struct PodSchedulingGroup: JSONConvertible {
     public var podGroupName: String?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.podGroupName = try object.decode("podGroupName")
+        let members = try json.requireObject()
+        self.podGroupName = try members.decode("podGroupName")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("podGroupName", podGroupName)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("podGroupName", podGroupName)
+        return .object(members)
     }
 }
 
@@ -524,37 +524,37 @@ public struct PodSecurityContext: JSONConvertible {
     public var seLinuxChangePolicy: PodSELinuxChangePolicy?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.seLinuxOptions = try object.decode("seLinuxOptions")
-        self.windowsOptions = try object.decode("windowsOptions")
-        self.runAsUser = try object.decode("runAsUser")
-        self.runAsGroup = try object.decode("runAsGroup")
-        self.runAsNonRoot = try object.decode("runAsNonRoot")
-        self.supplementalGroups = try object.decode("supplementalGroups") ?? []
-        self.supplementalGroupsPolicy = try object.decode("supplementalGroupsPolicy")
-        self.fsGroup = try object.decode("fsGroup")
-        self.sysctls = try object.decode("sysctls") ?? []
-        self.fsGroupChangePolicy = try object.decode("fsGroupChangePolicy")
-        self.seccompProfile = try object.decode("seccompProfile")
-        self.appArmorProfile = try object.decode("appArmorProfile")
-        self.seLinuxChangePolicy = try object.decode("seLinuxChangePolicy")
+        let members = try json.requireObject()
+        self.seLinuxOptions = try members.decode("seLinuxOptions")
+        self.windowsOptions = try members.decode("windowsOptions")
+        self.runAsUser = try members.decode("runAsUser")
+        self.runAsGroup = try members.decode("runAsGroup")
+        self.runAsNonRoot = try members.decode("runAsNonRoot")
+        self.supplementalGroups = try members.decode("supplementalGroups") ?? []
+        self.supplementalGroupsPolicy = try members.decode("supplementalGroupsPolicy")
+        self.fsGroup = try members.decode("fsGroup")
+        self.sysctls = try members.decode("sysctls") ?? []
+        self.fsGroupChangePolicy = try members.decode("fsGroupChangePolicy")
+        self.seccompProfile = try members.decode("seccompProfile")
+        self.appArmorProfile = try members.decode("appArmorProfile")
+        self.seLinuxChangePolicy = try members.decode("seLinuxChangePolicy")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("seLinuxOptions", seLinuxOptions)
-        object.encode("windowsOptions", windowsOptions)
-        object.encode("runAsUser", runAsUser)
-        object.encode("runAsGroup", runAsGroup)
-        object.encode("runAsNonRoot", runAsNonRoot)
-        object.encodeNonEmpty("supplementalGroups", supplementalGroups)
-        object.encode("supplementalGroupsPolicy", supplementalGroupsPolicy)
-        object.encode("fsGroup", fsGroup)
-        object.encodeNonEmpty("sysctls", sysctls)
-        object.encode("fsGroupChangePolicy", fsGroupChangePolicy)
-        object.encode("seccompProfile", seccompProfile)
-        object.encode("appArmorProfile", appArmorProfile)
-        object.encode("seLinuxChangePolicy", seLinuxChangePolicy)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("seLinuxOptions", seLinuxOptions)
+        members.encode("windowsOptions", windowsOptions)
+        members.encode("runAsUser", runAsUser)
+        members.encode("runAsGroup", runAsGroup)
+        members.encode("runAsNonRoot", runAsNonRoot)
+        members.encodeNonEmpty("supplementalGroups", supplementalGroups)
+        members.encode("supplementalGroupsPolicy", supplementalGroupsPolicy)
+        members.encode("fsGroup", fsGroup)
+        members.encodeNonEmpty("sysctls", sysctls)
+        members.encode("fsGroupChangePolicy", fsGroupChangePolicy)
+        members.encode("seccompProfile", seccompProfile)
+        members.encode("appArmorProfile", appArmorProfile)
+        members.encode("seLinuxChangePolicy", seLinuxChangePolicy)
+        return .object(members)
     }
 }
 
@@ -604,95 +604,95 @@ public struct PodSpec: JSONConvertible {
     @Indirect public var schedulingGroup: PodSchedulingGroup?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.volumes = try object.decode("volumes") ?? []
-        self.initContainers = try object.decode("initContainers") ?? []
-        self.containers = try object.decode("containers") ?? []
-        self.ephemeralContainers = try object.decode("ephemeralContainers") ?? []
-        self.restartPolicy = try object.decode("restartPolicy") ?? RestartPolicy(rawValue: "")
-        self.terminationGracePeriodSeconds = try object.decode("terminationGracePeriodSeconds")
-        self.activeDeadlineSeconds = try object.decode("activeDeadlineSeconds")
-        self.dnsPolicy = try object.decode("dnsPolicy") ?? DNSPolicy(rawValue: "")
-        self.nodeSelector = try object.decode("nodeSelector") ?? [:]
-        self.serviceAccountName = try object.decode("serviceAccountName") ?? ""
-        self.serviceAccount = try object.decode("serviceAccount") ?? ""
-        self.automountServiceAccountToken = try object.decode("automountServiceAccountToken")
-        self.nodeName = try object.decode("nodeName") ?? ""
-        self.hostNetwork = try object.decode("hostNetwork") ?? false
-        self.hostPID = try object.decode("hostPID") ?? false
-        self.hostIPC = try object.decode("hostIPC") ?? false
-        self.shareProcessNamespace = try object.decode("shareProcessNamespace")
-        self.securityContext = try object.decode("securityContext")
-        self.imagePullSecrets = try object.decode("imagePullSecrets") ?? []
-        self.hostname = try object.decode("hostname") ?? ""
-        self.subdomain = try object.decode("subdomain") ?? ""
-        self.affinity = try object.decode("affinity")
-        self.schedulerName = try object.decode("schedulerName") ?? ""
-        self.tolerations = try object.decode("tolerations") ?? []
-        self.hostAliases = try object.decode("hostAliases") ?? []
-        self.priorityClassName = try object.decode("priorityClassName") ?? ""
-        self.priority = try object.decode("priority")
-        self.dnsConfig = try object.decode("dnsConfig")
-        self.readinessGates = try object.decode("readinessGates") ?? []
-        self.runtimeClassName = try object.decode("runtimeClassName")
-        self.enableServiceLinks = try object.decode("enableServiceLinks")
-        self.preemptionPolicy = try object.decode("preemptionPolicy")
-        self.overhead = try object.decode("overhead") ?? [:]
-        self.topologySpreadConstraints = try object.decode("topologySpreadConstraints") ?? []
-        self.setHostnameAsFQDN = try object.decode("setHostnameAsFQDN")
-        self.os = try object.decode("os")
-        self.hostUsers = try object.decode("hostUsers")
-        self.schedulingGates = try object.decode("schedulingGates") ?? []
-        self.resourceClaims = try object.decode("resourceClaims") ?? []
-        self.resources = try object.decode("resources")
-        self.hostnameOverride = try object.decode("hostnameOverride")
-        self.schedulingGroup = try object.decode("schedulingGroup")
+        let members = try json.requireObject()
+        self.volumes = try members.decode("volumes") ?? []
+        self.initContainers = try members.decode("initContainers") ?? []
+        self.containers = try members.decode("containers") ?? []
+        self.ephemeralContainers = try members.decode("ephemeralContainers") ?? []
+        self.restartPolicy = try members.decode("restartPolicy") ?? RestartPolicy(rawValue: "")
+        self.terminationGracePeriodSeconds = try members.decode("terminationGracePeriodSeconds")
+        self.activeDeadlineSeconds = try members.decode("activeDeadlineSeconds")
+        self.dnsPolicy = try members.decode("dnsPolicy") ?? DNSPolicy(rawValue: "")
+        self.nodeSelector = try members.decode("nodeSelector") ?? [:]
+        self.serviceAccountName = try members.decode("serviceAccountName") ?? ""
+        self.serviceAccount = try members.decode("serviceAccount") ?? ""
+        self.automountServiceAccountToken = try members.decode("automountServiceAccountToken")
+        self.nodeName = try members.decode("nodeName") ?? ""
+        self.hostNetwork = try members.decode("hostNetwork") ?? false
+        self.hostPID = try members.decode("hostPID") ?? false
+        self.hostIPC = try members.decode("hostIPC") ?? false
+        self.shareProcessNamespace = try members.decode("shareProcessNamespace")
+        self.securityContext = try members.decode("securityContext")
+        self.imagePullSecrets = try members.decode("imagePullSecrets") ?? []
+        self.hostname = try members.decode("hostname") ?? ""
+        self.subdomain = try members.decode("subdomain") ?? ""
+        self.affinity = try members.decode("affinity")
+        self.schedulerName = try members.decode("schedulerName") ?? ""
+        self.tolerations = try members.decode("tolerations") ?? []
+        self.hostAliases = try members.decode("hostAliases") ?? []
+        self.priorityClassName = try members.decode("priorityClassName") ?? ""
+        self.priority = try members.decode("priority")
+        self.dnsConfig = try members.decode("dnsConfig")
+        self.readinessGates = try members.decode("readinessGates") ?? []
+        self.runtimeClassName = try members.decode("runtimeClassName")
+        self.enableServiceLinks = try members.decode("enableServiceLinks")
+        self.preemptionPolicy = try members.decode("preemptionPolicy")
+        self.overhead = try members.decode("overhead") ?? [:]
+        self.topologySpreadConstraints = try members.decode("topologySpreadConstraints") ?? []
+        self.setHostnameAsFQDN = try members.decode("setHostnameAsFQDN")
+        self.os = try members.decode("os")
+        self.hostUsers = try members.decode("hostUsers")
+        self.schedulingGates = try members.decode("schedulingGates") ?? []
+        self.resourceClaims = try members.decode("resourceClaims") ?? []
+        self.resources = try members.decode("resources")
+        self.hostnameOverride = try members.decode("hostnameOverride")
+        self.schedulingGroup = try members.decode("schedulingGroup")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("volumes", volumes)
-        object.encodeNonEmpty("initContainers", initContainers)
-        object.encodeRequired("containers", containers)
-        object.encodeNonEmpty("ephemeralContainers", ephemeralContainers)
-        object.encodeNonZero("restartPolicy", restartPolicy)
-        object.encode("terminationGracePeriodSeconds", terminationGracePeriodSeconds)
-        object.encode("activeDeadlineSeconds", activeDeadlineSeconds)
-        object.encodeNonZero("dnsPolicy", dnsPolicy)
-        object.encodeNonEmpty("nodeSelector", nodeSelector)
-        object.encodeNonZero("serviceAccountName", serviceAccountName)
-        object.encodeNonZero("serviceAccount", serviceAccount)
-        object.encode("automountServiceAccountToken", automountServiceAccountToken)
-        object.encodeNonZero("nodeName", nodeName)
-        object.encodeNonZero("hostNetwork", hostNetwork)
-        object.encodeNonZero("hostPID", hostPID)
-        object.encodeNonZero("hostIPC", hostIPC)
-        object.encode("shareProcessNamespace", shareProcessNamespace)
-        object.encode("securityContext", securityContext)
-        object.encodeNonEmpty("imagePullSecrets", imagePullSecrets)
-        object.encodeNonZero("hostname", hostname)
-        object.encodeNonZero("subdomain", subdomain)
-        object.encode("affinity", affinity)
-        object.encodeNonZero("schedulerName", schedulerName)
-        object.encodeNonEmpty("tolerations", tolerations)
-        object.encodeNonEmpty("hostAliases", hostAliases)
-        object.encodeNonZero("priorityClassName", priorityClassName)
-        object.encode("priority", priority)
-        object.encode("dnsConfig", dnsConfig)
-        object.encodeNonEmpty("readinessGates", readinessGates)
-        object.encode("runtimeClassName", runtimeClassName)
-        object.encode("enableServiceLinks", enableServiceLinks)
-        object.encode("preemptionPolicy", preemptionPolicy)
-        object.encodeNonEmpty("overhead", overhead)
-        object.encodeNonEmpty("topologySpreadConstraints", topologySpreadConstraints)
-        object.encode("setHostnameAsFQDN", setHostnameAsFQDN)
-        object.encode("os", os)
-        object.encode("hostUsers", hostUsers)
-        object.encodeNonEmpty("schedulingGates", schedulingGates)
-        object.encodeNonEmpty("resourceClaims", resourceClaims)
-        object.encode("resources", resources)
-        object.encode("hostnameOverride", hostnameOverride)
-        object.encode("schedulingGroup", schedulingGroup)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("volumes", volumes)
+        members.encodeNonEmpty("initContainers", initContainers)
+        members.encodeRequired("containers", containers)
+        members.encodeNonEmpty("ephemeralContainers", ephemeralContainers)
+        members.encodeNonZero("restartPolicy", restartPolicy)
+        members.encode("terminationGracePeriodSeconds", terminationGracePeriodSeconds)
+        members.encode("activeDeadlineSeconds", activeDeadlineSeconds)
+        members.encodeNonZero("dnsPolicy", dnsPolicy)
+        members.encodeNonEmpty("nodeSelector", nodeSelector)
+        members.encodeNonZero("serviceAccountName", serviceAccountName)
+        members.encodeNonZero("serviceAccount", serviceAccount)
+        members.encode("automountServiceAccountToken", automountServiceAccountToken)
+        members.encodeNonZero("nodeName", nodeName)
+        members.encodeNonZero("hostNetwork", hostNetwork)
+        members.encodeNonZero("hostPID", hostPID)
+        members.encodeNonZero("hostIPC", hostIPC)
+        members.encode("shareProcessNamespace", shareProcessNamespace)
+        members.encode("securityContext", securityContext)
+        members.encodeNonEmpty("imagePullSecrets", imagePullSecrets)
+        members.encodeNonZero("hostname", hostname)
+        members.encodeNonZero("subdomain", subdomain)
+        members.encode("affinity", affinity)
+        members.encodeNonZero("schedulerName", schedulerName)
+        members.encodeNonEmpty("tolerations", tolerations)
+        members.encodeNonEmpty("hostAliases", hostAliases)
+        members.encodeNonZero("priorityClassName", priorityClassName)
+        members.encode("priority", priority)
+        members.encode("dnsConfig", dnsConfig)
+        members.encodeNonEmpty("readinessGates", readinessGates)
+        members.encode("runtimeClassName", runtimeClassName)
+        members.encode("enableServiceLinks", enableServiceLinks)
+        members.encode("preemptionPolicy", preemptionPolicy)
+        members.encodeNonEmpty("overhead", overhead)
+        members.encodeNonEmpty("topologySpreadConstraints", topologySpreadConstraints)
+        members.encode("setHostnameAsFQDN", setHostnameAsFQDN)
+        members.encode("os", os)
+        members.encode("hostUsers", hostUsers)
+        members.encodeNonEmpty("schedulingGates", schedulingGates)
+        members.encodeNonEmpty("resourceClaims", resourceClaims)
+        members.encode("resources", resources)
+        members.encode("hostnameOverride", hostnameOverride)
+        members.encode("schedulingGroup", schedulingGroup)
+        return .object(members)
     }
 }
 
@@ -721,53 +721,53 @@ public struct PodStatus: JSONConvertible {
     public var nodeAllocatableResourceClaimStatuses: [NodeAllocatableResourceClaimStatus] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.observedGeneration = try object.decode("observedGeneration") ?? 0
-        self.phase = try object.decode("phase") ?? PodPhase(rawValue: "")
-        self.conditions = try object.decode("conditions") ?? []
-        self.message = try object.decode("message") ?? ""
-        self.reason = try object.decode("reason") ?? ""
-        self.nominatedNodeName = try object.decode("nominatedNodeName") ?? ""
-        self.hostIP = try object.decode("hostIP") ?? ""
-        self.hostIPs = try object.decode("hostIPs") ?? []
-        self.podIP = try object.decode("podIP") ?? ""
-        self.podIPs = try object.decode("podIPs") ?? []
-        self.startTime = try object.decode("startTime")
-        self.initContainerStatuses = try object.decode("initContainerStatuses") ?? []
-        self.containerStatuses = try object.decode("containerStatuses") ?? []
-        self.qosClass = try object.decode("qosClass") ?? PodQOSClass(rawValue: "")
-        self.ephemeralContainerStatuses = try object.decode("ephemeralContainerStatuses") ?? []
-        self.resize = try object.decode("resize") ?? PodResizeStatus(rawValue: "")
-        self.resourceClaimStatuses = try object.decode("resourceClaimStatuses") ?? []
-        self.extendedResourceClaimStatus = try object.decode("extendedResourceClaimStatus")
-        self.allocatedResources = try object.decode("allocatedResources") ?? [:]
-        self.resources = try object.decode("resources")
-        self.nodeAllocatableResourceClaimStatuses = try object.decode("nodeAllocatableResourceClaimStatuses") ?? []
+        let members = try json.requireObject()
+        self.observedGeneration = try members.decode("observedGeneration") ?? 0
+        self.phase = try members.decode("phase") ?? PodPhase(rawValue: "")
+        self.conditions = try members.decode("conditions") ?? []
+        self.message = try members.decode("message") ?? ""
+        self.reason = try members.decode("reason") ?? ""
+        self.nominatedNodeName = try members.decode("nominatedNodeName") ?? ""
+        self.hostIP = try members.decode("hostIP") ?? ""
+        self.hostIPs = try members.decode("hostIPs") ?? []
+        self.podIP = try members.decode("podIP") ?? ""
+        self.podIPs = try members.decode("podIPs") ?? []
+        self.startTime = try members.decode("startTime")
+        self.initContainerStatuses = try members.decode("initContainerStatuses") ?? []
+        self.containerStatuses = try members.decode("containerStatuses") ?? []
+        self.qosClass = try members.decode("qosClass") ?? PodQOSClass(rawValue: "")
+        self.ephemeralContainerStatuses = try members.decode("ephemeralContainerStatuses") ?? []
+        self.resize = try members.decode("resize") ?? PodResizeStatus(rawValue: "")
+        self.resourceClaimStatuses = try members.decode("resourceClaimStatuses") ?? []
+        self.extendedResourceClaimStatus = try members.decode("extendedResourceClaimStatus")
+        self.allocatedResources = try members.decode("allocatedResources") ?? [:]
+        self.resources = try members.decode("resources")
+        self.nodeAllocatableResourceClaimStatuses = try members.decode("nodeAllocatableResourceClaimStatuses") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("observedGeneration", observedGeneration)
-        object.encodeNonZero("phase", phase)
-        object.encodeNonEmpty("conditions", conditions)
-        object.encodeNonZero("message", message)
-        object.encodeNonZero("reason", reason)
-        object.encodeNonZero("nominatedNodeName", nominatedNodeName)
-        object.encodeNonZero("hostIP", hostIP)
-        object.encodeNonEmpty("hostIPs", hostIPs)
-        object.encodeNonZero("podIP", podIP)
-        object.encodeNonEmpty("podIPs", podIPs)
-        object.encode("startTime", startTime)
-        object.encodeNonEmpty("initContainerStatuses", initContainerStatuses)
-        object.encodeNonEmpty("containerStatuses", containerStatuses)
-        object.encodeNonZero("qosClass", qosClass)
-        object.encodeNonEmpty("ephemeralContainerStatuses", ephemeralContainerStatuses)
-        object.encodeNonZero("resize", resize)
-        object.encodeNonEmpty("resourceClaimStatuses", resourceClaimStatuses)
-        object.encode("extendedResourceClaimStatus", extendedResourceClaimStatus)
-        object.encodeNonEmpty("allocatedResources", allocatedResources)
-        object.encode("resources", resources)
-        object.encodeNonEmpty("nodeAllocatableResourceClaimStatuses", nodeAllocatableResourceClaimStatuses)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("observedGeneration", observedGeneration)
+        members.encodeNonZero("phase", phase)
+        members.encodeNonEmpty("conditions", conditions)
+        members.encodeNonZero("message", message)
+        members.encodeNonZero("reason", reason)
+        members.encodeNonZero("nominatedNodeName", nominatedNodeName)
+        members.encodeNonZero("hostIP", hostIP)
+        members.encodeNonEmpty("hostIPs", hostIPs)
+        members.encodeNonZero("podIP", podIP)
+        members.encodeNonEmpty("podIPs", podIPs)
+        members.encode("startTime", startTime)
+        members.encodeNonEmpty("initContainerStatuses", initContainerStatuses)
+        members.encodeNonEmpty("containerStatuses", containerStatuses)
+        members.encodeNonZero("qosClass", qosClass)
+        members.encodeNonEmpty("ephemeralContainerStatuses", ephemeralContainerStatuses)
+        members.encodeNonZero("resize", resize)
+        members.encodeNonEmpty("resourceClaimStatuses", resourceClaimStatuses)
+        members.encode("extendedResourceClaimStatus", extendedResourceClaimStatus)
+        members.encodeNonEmpty("allocatedResources", allocatedResources)
+        members.encode("resources", resources)
+        members.encodeNonEmpty("nodeAllocatableResourceClaimStatuses", nodeAllocatableResourceClaimStatuses)
+        return .object(members)
     }
 }
 
@@ -777,15 +777,15 @@ public struct PodTemplateSpec: JSONConvertible {
     public var spec: PodSpec = PodSpec()
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.metadata = try object.decode("metadata") ?? ObjectMeta()
-        self.spec = try object.decode("spec") ?? PodSpec()
+        let members = try json.requireObject()
+        self.metadata = try members.decode("metadata") ?? ObjectMeta()
+        self.spec = try members.decode("spec") ?? PodSpec()
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("metadata", metadata)
-        object.encode("spec", spec)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("metadata", metadata)
+        members.encode("spec", spec)
+        return .object(members)
     }
 }
 
@@ -796,17 +796,17 @@ public struct PortStatus: JSONConvertible {
     public var error: String?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.port = try object.decode("port") ?? 0
-        self.`protocol` = try object.decode("protocol") ?? Protocol(rawValue: "")
-        self.error = try object.decode("error")
+        let members = try json.requireObject()
+        self.port = try members.decode("port") ?? 0
+        self.`protocol` = try members.decode("protocol") ?? Protocol(rawValue: "")
+        self.error = try members.decode("error")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("port", port)
-        object.encodeRequired("protocol", `protocol`)
-        object.encode("error", error)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("port", port)
+        members.encodeRequired("protocol", `protocol`)
+        members.encode("error", error)
+        return .object(members)
     }
 }
 
@@ -817,17 +817,17 @@ public struct PortworxVolumeSource: JSONConvertible {
     public var readOnly: Bool = false
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.volumeID = try object.decode("volumeID") ?? ""
-        self.fsType = try object.decode("fsType") ?? ""
-        self.readOnly = try object.decode("readOnly") ?? false
+        let members = try json.requireObject()
+        self.volumeID = try members.decode("volumeID") ?? ""
+        self.fsType = try members.decode("fsType") ?? ""
+        self.readOnly = try members.decode("readOnly") ?? false
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("volumeID", volumeID)
-        object.encodeNonZero("fsType", fsType)
-        object.encodeNonZero("readOnly", readOnly)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("volumeID", volumeID)
+        members.encodeNonZero("fsType", fsType)
+        members.encodeNonZero("readOnly", readOnly)
+        return .object(members)
     }
 }
 
@@ -846,15 +846,15 @@ public struct PreferredSchedulingTerm: JSONConvertible {
     public var preference: NodeSelectorTerm = NodeSelectorTerm()
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.weight = try object.decode("weight") ?? 0
-        self.preference = try object.decode("preference") ?? NodeSelectorTerm()
+        let members = try json.requireObject()
+        self.weight = try members.decode("weight") ?? 0
+        self.preference = try members.decode("preference") ?? NodeSelectorTerm()
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("weight", weight)
-        object.encode("preference", preference)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("weight", weight)
+        members.encode("preference", preference)
+        return .object(members)
     }
 }
 
@@ -872,31 +872,31 @@ public struct Probe: JSONConvertible {
     public var terminationGracePeriodSeconds: Int64?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.exec = try object.decode("exec")
-        self.httpGet = try object.decode("httpGet")
-        self.tcpSocket = try object.decode("tcpSocket")
-        self.grpc = try object.decode("grpc")
-        self.initialDelaySeconds = try object.decode("initialDelaySeconds") ?? 0
-        self.timeoutSeconds = try object.decode("timeoutSeconds") ?? 0
-        self.periodSeconds = try object.decode("periodSeconds") ?? 0
-        self.successThreshold = try object.decode("successThreshold") ?? 0
-        self.failureThreshold = try object.decode("failureThreshold") ?? 0
-        self.terminationGracePeriodSeconds = try object.decode("terminationGracePeriodSeconds")
+        let members = try json.requireObject()
+        self.exec = try members.decode("exec")
+        self.httpGet = try members.decode("httpGet")
+        self.tcpSocket = try members.decode("tcpSocket")
+        self.grpc = try members.decode("grpc")
+        self.initialDelaySeconds = try members.decode("initialDelaySeconds") ?? 0
+        self.timeoutSeconds = try members.decode("timeoutSeconds") ?? 0
+        self.periodSeconds = try members.decode("periodSeconds") ?? 0
+        self.successThreshold = try members.decode("successThreshold") ?? 0
+        self.failureThreshold = try members.decode("failureThreshold") ?? 0
+        self.terminationGracePeriodSeconds = try members.decode("terminationGracePeriodSeconds")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("exec", exec)
-        object.encode("httpGet", httpGet)
-        object.encode("tcpSocket", tcpSocket)
-        object.encode("grpc", grpc)
-        object.encodeNonZero("initialDelaySeconds", initialDelaySeconds)
-        object.encodeNonZero("timeoutSeconds", timeoutSeconds)
-        object.encodeNonZero("periodSeconds", periodSeconds)
-        object.encodeNonZero("successThreshold", successThreshold)
-        object.encodeNonZero("failureThreshold", failureThreshold)
-        object.encode("terminationGracePeriodSeconds", terminationGracePeriodSeconds)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("exec", exec)
+        members.encode("httpGet", httpGet)
+        members.encode("tcpSocket", tcpSocket)
+        members.encode("grpc", grpc)
+        members.encodeNonZero("initialDelaySeconds", initialDelaySeconds)
+        members.encodeNonZero("timeoutSeconds", timeoutSeconds)
+        members.encodeNonZero("periodSeconds", periodSeconds)
+        members.encodeNonZero("successThreshold", successThreshold)
+        members.encodeNonZero("failureThreshold", failureThreshold)
+        members.encode("terminationGracePeriodSeconds", terminationGracePeriodSeconds)
+        return .object(members)
     }
 }
 
@@ -908,19 +908,19 @@ public struct ProbeHandler: JSONConvertible {
     @Indirect public var grpc: GRPCAction?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.exec = try object.decode("exec")
-        self.httpGet = try object.decode("httpGet")
-        self.tcpSocket = try object.decode("tcpSocket")
-        self.grpc = try object.decode("grpc")
+        let members = try json.requireObject()
+        self.exec = try members.decode("exec")
+        self.httpGet = try members.decode("httpGet")
+        self.tcpSocket = try members.decode("tcpSocket")
+        self.grpc = try members.decode("grpc")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("exec", exec)
-        object.encode("httpGet", httpGet)
-        object.encode("tcpSocket", tcpSocket)
-        object.encode("grpc", grpc)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("exec", exec)
+        members.encode("httpGet", httpGet)
+        members.encode("tcpSocket", tcpSocket)
+        members.encode("grpc", grpc)
+        return .object(members)
     }
 }
 
@@ -939,15 +939,15 @@ public struct ProjectedVolumeSource: JSONConvertible {
     public var defaultMode: Int32?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.sources = try object.decode("sources") ?? []
-        self.defaultMode = try object.decode("defaultMode")
+        let members = try json.requireObject()
+        self.sources = try members.decode("sources") ?? []
+        self.defaultMode = try members.decode("defaultMode")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("sources", sources)
-        object.encode("defaultMode", defaultMode)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("sources", sources)
+        members.encode("defaultMode", defaultMode)
+        return .object(members)
     }
 }
 
@@ -981,23 +981,23 @@ public struct QuobyteVolumeSource: JSONConvertible {
     public var tenant: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.registry = try object.decode("registry") ?? ""
-        self.volume = try object.decode("volume") ?? ""
-        self.readOnly = try object.decode("readOnly") ?? false
-        self.user = try object.decode("user") ?? ""
-        self.group = try object.decode("group") ?? ""
-        self.tenant = try object.decode("tenant") ?? ""
+        let members = try json.requireObject()
+        self.registry = try members.decode("registry") ?? ""
+        self.volume = try members.decode("volume") ?? ""
+        self.readOnly = try members.decode("readOnly") ?? false
+        self.user = try members.decode("user") ?? ""
+        self.group = try members.decode("group") ?? ""
+        self.tenant = try members.decode("tenant") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("registry", registry)
-        object.encodeRequired("volume", volume)
-        object.encodeNonZero("readOnly", readOnly)
-        object.encodeNonZero("user", user)
-        object.encodeNonZero("group", group)
-        object.encodeNonZero("tenant", tenant)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("registry", registry)
+        members.encodeRequired("volume", volume)
+        members.encodeNonZero("readOnly", readOnly)
+        members.encodeNonZero("user", user)
+        members.encodeNonZero("group", group)
+        members.encodeNonZero("tenant", tenant)
+        return .object(members)
     }
 }
 
@@ -1013,27 +1013,27 @@ public struct RBDVolumeSource: JSONConvertible {
     public var readOnly: Bool = false
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.monitors = try object.decode("monitors") ?? []
-        self.image = try object.decode("image") ?? ""
-        self.fsType = try object.decode("fsType") ?? ""
-        self.pool = try object.decode("pool") ?? ""
-        self.user = try object.decode("user") ?? ""
-        self.keyring = try object.decode("keyring") ?? ""
-        self.secretRef = try object.decode("secretRef")
-        self.readOnly = try object.decode("readOnly") ?? false
+        let members = try json.requireObject()
+        self.monitors = try members.decode("monitors") ?? []
+        self.image = try members.decode("image") ?? ""
+        self.fsType = try members.decode("fsType") ?? ""
+        self.pool = try members.decode("pool") ?? ""
+        self.user = try members.decode("user") ?? ""
+        self.keyring = try members.decode("keyring") ?? ""
+        self.secretRef = try members.decode("secretRef")
+        self.readOnly = try members.decode("readOnly") ?? false
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("monitors", monitors)
-        object.encodeRequired("image", image)
-        object.encodeNonZero("fsType", fsType)
-        object.encodeNonZero("pool", pool)
-        object.encodeNonZero("user", user)
-        object.encodeNonZero("keyring", keyring)
-        object.encode("secretRef", secretRef)
-        object.encodeNonZero("readOnly", readOnly)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("monitors", monitors)
+        members.encodeRequired("image", image)
+        members.encodeNonZero("fsType", fsType)
+        members.encodeNonZero("pool", pool)
+        members.encodeNonZero("user", user)
+        members.encodeNonZero("keyring", keyring)
+        members.encode("secretRef", secretRef)
+        members.encodeNonZero("readOnly", readOnly)
+        return .object(members)
     }
 }
 
@@ -1053,15 +1053,15 @@ public struct ResourceClaim: JSONConvertible {
     public var request: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.request = try object.decode("request") ?? ""
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.request = try members.decode("request") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encodeNonZero("request", request)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encodeNonZero("request", request)
+        return .object(members)
     }
 }
 
@@ -1072,17 +1072,17 @@ public struct ResourceFieldSelector: JSONConvertible {
     public var divisor: Quantity?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.containerName = try object.decode("containerName") ?? ""
-        self.resource = try object.decode("resource") ?? ""
-        self.divisor = try object.decode("divisor")
+        let members = try json.requireObject()
+        self.containerName = try members.decode("containerName") ?? ""
+        self.resource = try members.decode("resource") ?? ""
+        self.divisor = try members.decode("divisor")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("containerName", containerName)
-        object.encodeRequired("resource", resource)
-        object.encode("divisor", divisor)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("containerName", containerName)
+        members.encodeRequired("resource", resource)
+        members.encode("divisor", divisor)
+        return .object(members)
     }
 }
 
@@ -1093,17 +1093,17 @@ public struct ResourceHealth: JSONConvertible {
     public var message: String?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.resourceID = try object.decode("resourceID") ?? ""
-        self.health = try object.decode("health") ?? ResourceHealthStatus(rawValue: "")
-        self.message = try object.decode("message")
+        let members = try json.requireObject()
+        self.resourceID = try members.decode("resourceID") ?? ""
+        self.health = try members.decode("health") ?? ResourceHealthStatus(rawValue: "")
+        self.message = try members.decode("message")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("resourceID", resourceID)
-        object.encodeNonZero("health", health)
-        object.encode("message", message)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("resourceID", resourceID)
+        members.encodeNonZero("health", health)
+        members.encode("message", message)
+        return .object(members)
     }
 }
 
@@ -1151,17 +1151,17 @@ public struct ResourceRequirements: JSONConvertible {
     public var claims: [ResourceClaim] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.limits = try object.decode("limits") ?? [:]
-        self.requests = try object.decode("requests") ?? [:]
-        self.claims = try object.decode("claims") ?? []
+        let members = try json.requireObject()
+        self.limits = try members.decode("limits") ?? [:]
+        self.requests = try members.decode("requests") ?? [:]
+        self.claims = try members.decode("claims") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("limits", limits)
-        object.encodeNonEmpty("requests", requests)
-        object.encodeNonEmpty("claims", claims)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("limits", limits)
+        members.encodeNonEmpty("requests", requests)
+        members.encodeNonEmpty("claims", claims)
+        return .object(members)
     }
 }
 
@@ -1180,15 +1180,15 @@ public struct ResourceStatus: JSONConvertible {
     public var resources: [ResourceHealth] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ResourceName(rawValue: "")
-        self.resources = try object.decode("resources") ?? []
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ResourceName(rawValue: "")
+        self.resources = try members.decode("resources") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encodeNonEmpty("resources", resources)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encodeNonEmpty("resources", resources)
+        return .object(members)
     }
 }
 
@@ -1210,19 +1210,19 @@ public struct SELinuxOptions: JSONConvertible {
     public var level: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.user = try object.decode("user") ?? ""
-        self.role = try object.decode("role") ?? ""
-        self.type = try object.decode("type") ?? ""
-        self.level = try object.decode("level") ?? ""
+        let members = try json.requireObject()
+        self.user = try members.decode("user") ?? ""
+        self.role = try members.decode("role") ?? ""
+        self.type = try members.decode("type") ?? ""
+        self.level = try members.decode("level") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("user", user)
-        object.encodeNonZero("role", role)
-        object.encodeNonZero("type", type)
-        object.encodeNonZero("level", level)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("user", user)
+        members.encodeNonZero("role", role)
+        members.encodeNonZero("type", type)
+        members.encodeNonZero("level", level)
+        return .object(members)
     }
 }
 
@@ -1240,31 +1240,31 @@ public struct ScaleIOVolumeSource: JSONConvertible {
     public var readOnly: Bool = false
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.gateway = try object.decode("gateway") ?? ""
-        self.system = try object.decode("system") ?? ""
-        self.secretRef = try object.decode("secretRef")
-        self.sslEnabled = try object.decode("sslEnabled") ?? false
-        self.protectionDomain = try object.decode("protectionDomain") ?? ""
-        self.storagePool = try object.decode("storagePool") ?? ""
-        self.storageMode = try object.decode("storageMode") ?? ""
-        self.volumeName = try object.decode("volumeName") ?? ""
-        self.fsType = try object.decode("fsType") ?? ""
-        self.readOnly = try object.decode("readOnly") ?? false
+        let members = try json.requireObject()
+        self.gateway = try members.decode("gateway") ?? ""
+        self.system = try members.decode("system") ?? ""
+        self.secretRef = try members.decode("secretRef")
+        self.sslEnabled = try members.decode("sslEnabled") ?? false
+        self.protectionDomain = try members.decode("protectionDomain") ?? ""
+        self.storagePool = try members.decode("storagePool") ?? ""
+        self.storageMode = try members.decode("storageMode") ?? ""
+        self.volumeName = try members.decode("volumeName") ?? ""
+        self.fsType = try members.decode("fsType") ?? ""
+        self.readOnly = try members.decode("readOnly") ?? false
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("gateway", gateway)
-        object.encodeRequired("system", system)
-        object.encode("secretRef", secretRef)
-        object.encodeNonZero("sslEnabled", sslEnabled)
-        object.encodeNonZero("protectionDomain", protectionDomain)
-        object.encodeNonZero("storagePool", storagePool)
-        object.encodeNonZero("storageMode", storageMode)
-        object.encodeNonZero("volumeName", volumeName)
-        object.encodeNonZero("fsType", fsType)
-        object.encodeNonZero("readOnly", readOnly)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("gateway", gateway)
+        members.encodeRequired("system", system)
+        members.encode("secretRef", secretRef)
+        members.encodeNonZero("sslEnabled", sslEnabled)
+        members.encodeNonZero("protectionDomain", protectionDomain)
+        members.encodeNonZero("storagePool", storagePool)
+        members.encodeNonZero("storageMode", storageMode)
+        members.encodeNonZero("volumeName", volumeName)
+        members.encodeNonZero("fsType", fsType)
+        members.encodeNonZero("readOnly", readOnly)
+        return .object(members)
     }
 }
 
@@ -1274,15 +1274,15 @@ public struct SeccompProfile: JSONConvertible {
     public var localhostProfile: String?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.type = try object.decode("type") ?? SeccompProfileType(rawValue: "")
-        self.localhostProfile = try object.decode("localhostProfile")
+        let members = try json.requireObject()
+        self.type = try members.decode("type") ?? SeccompProfileType(rawValue: "")
+        self.localhostProfile = try members.decode("localhostProfile")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("type", type)
-        object.encode("localhostProfile", localhostProfile)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("type", type)
+        members.encode("localhostProfile", localhostProfile)
+        return .object(members)
     }
 }
 
@@ -1306,22 +1306,22 @@ public struct Secret: KubernetesObject {
     public var type: SecretType = SecretType(rawValue: "")
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.metadata = try object.decode("metadata") ?? ObjectMeta()
-        self.immutable = try object.decode("immutable")
-        self.data = try object.decode("data") ?? [:]
-        self.stringData = try object.decode("stringData") ?? [:]
-        self.type = try object.decode("type") ?? SecretType(rawValue: "")
+        let members = try json.requireObject()
+        self.metadata = try members.decode("metadata") ?? ObjectMeta()
+        self.immutable = try members.decode("immutable")
+        self.data = try members.decode("data") ?? [:]
+        self.stringData = try members.decode("stringData") ?? [:]
+        self.type = try members.decode("type") ?? SecretType(rawValue: "")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeType(Self.groupVersionKind)
-        object.encode("metadata", metadata)
-        object.encode("immutable", immutable)
-        object.encodeNonEmpty("data", data)
-        object.encodeNonEmpty("stringData", stringData)
-        object.encodeNonZero("type", type)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeType(Self.groupVersionKind)
+        members.encode("metadata", metadata)
+        members.encode("immutable", immutable)
+        members.encodeNonEmpty("data", data)
+        members.encodeNonEmpty("stringData", stringData)
+        members.encodeNonZero("type", type)
+        return .object(members)
     }
 }
 
@@ -1331,15 +1331,15 @@ public struct SecretEnvSource: JSONConvertible {
     public var optional: Bool?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.optional = try object.decode("optional")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.optional = try members.decode("optional")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("name", name)
-        object.encode("optional", optional)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("name", name)
+        members.encode("optional", optional)
+        return .object(members)
     }
 }
 
@@ -1350,17 +1350,17 @@ public struct SecretKeySelector: JSONConvertible {
     public var optional: Bool?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.key = try object.decode("key") ?? ""
-        self.optional = try object.decode("optional")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.key = try members.decode("key") ?? ""
+        self.optional = try members.decode("optional")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("name", name)
-        object.encodeRequired("key", key)
-        object.encode("optional", optional)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("name", name)
+        members.encodeRequired("key", key)
+        members.encode("optional", optional)
+        return .object(members)
     }
 }
 
@@ -1371,17 +1371,17 @@ public struct SecretProjection: JSONConvertible {
     public var optional: Bool?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.items = try object.decode("items") ?? []
-        self.optional = try object.decode("optional")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.items = try members.decode("items") ?? []
+        self.optional = try members.decode("optional")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("name", name)
-        object.encodeNonEmpty("items", items)
-        object.encode("optional", optional)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("name", name)
+        members.encodeNonEmpty("items", items)
+        members.encode("optional", optional)
+        return .object(members)
     }
 }
 
@@ -1408,19 +1408,19 @@ public struct SecretVolumeSource: JSONConvertible {
     public var optional: Bool?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.secretName = try object.decode("secretName") ?? ""
-        self.items = try object.decode("items") ?? []
-        self.defaultMode = try object.decode("defaultMode")
-        self.optional = try object.decode("optional")
+        let members = try json.requireObject()
+        self.secretName = try members.decode("secretName") ?? ""
+        self.items = try members.decode("items") ?? []
+        self.defaultMode = try members.decode("defaultMode")
+        self.optional = try members.decode("optional")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("secretName", secretName)
-        object.encodeNonEmpty("items", items)
-        object.encode("defaultMode", defaultMode)
-        object.encode("optional", optional)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("secretName", secretName)
+        members.encodeNonEmpty("items", items)
+        members.encode("defaultMode", defaultMode)
+        members.encode("optional", optional)
+        return .object(members)
     }
 }
 
@@ -1440,35 +1440,35 @@ public struct SecurityContext: JSONConvertible {
     @Indirect public var appArmorProfile: AppArmorProfile?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.capabilities = try object.decode("capabilities")
-        self.privileged = try object.decode("privileged")
-        self.seLinuxOptions = try object.decode("seLinuxOptions")
-        self.windowsOptions = try object.decode("windowsOptions")
-        self.runAsUser = try object.decode("runAsUser")
-        self.runAsGroup = try object.decode("runAsGroup")
-        self.runAsNonRoot = try object.decode("runAsNonRoot")
-        self.readOnlyRootFilesystem = try object.decode("readOnlyRootFilesystem")
-        self.allowPrivilegeEscalation = try object.decode("allowPrivilegeEscalation")
-        self.procMount = try object.decode("procMount")
-        self.seccompProfile = try object.decode("seccompProfile")
-        self.appArmorProfile = try object.decode("appArmorProfile")
+        let members = try json.requireObject()
+        self.capabilities = try members.decode("capabilities")
+        self.privileged = try members.decode("privileged")
+        self.seLinuxOptions = try members.decode("seLinuxOptions")
+        self.windowsOptions = try members.decode("windowsOptions")
+        self.runAsUser = try members.decode("runAsUser")
+        self.runAsGroup = try members.decode("runAsGroup")
+        self.runAsNonRoot = try members.decode("runAsNonRoot")
+        self.readOnlyRootFilesystem = try members.decode("readOnlyRootFilesystem")
+        self.allowPrivilegeEscalation = try members.decode("allowPrivilegeEscalation")
+        self.procMount = try members.decode("procMount")
+        self.seccompProfile = try members.decode("seccompProfile")
+        self.appArmorProfile = try members.decode("appArmorProfile")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("capabilities", capabilities)
-        object.encode("privileged", privileged)
-        object.encode("seLinuxOptions", seLinuxOptions)
-        object.encode("windowsOptions", windowsOptions)
-        object.encode("runAsUser", runAsUser)
-        object.encode("runAsGroup", runAsGroup)
-        object.encode("runAsNonRoot", runAsNonRoot)
-        object.encode("readOnlyRootFilesystem", readOnlyRootFilesystem)
-        object.encode("allowPrivilegeEscalation", allowPrivilegeEscalation)
-        object.encode("procMount", procMount)
-        object.encode("seccompProfile", seccompProfile)
-        object.encode("appArmorProfile", appArmorProfile)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("capabilities", capabilities)
+        members.encode("privileged", privileged)
+        members.encode("seLinuxOptions", seLinuxOptions)
+        members.encode("windowsOptions", windowsOptions)
+        members.encode("runAsUser", runAsUser)
+        members.encode("runAsGroup", runAsGroup)
+        members.encode("runAsNonRoot", runAsNonRoot)
+        members.encode("readOnlyRootFilesystem", readOnlyRootFilesystem)
+        members.encode("allowPrivilegeEscalation", allowPrivilegeEscalation)
+        members.encode("procMount", procMount)
+        members.encode("seccompProfile", seccompProfile)
+        members.encode("appArmorProfile", appArmorProfile)
+        return .object(members)
     }
 }
 
@@ -1480,18 +1480,18 @@ public struct Service: KubernetesObject {
     public var status: ServiceStatus = ServiceStatus()
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.metadata = try object.decode("metadata") ?? ObjectMeta()
-        self.spec = try object.decode("spec") ?? ServiceSpec()
-        self.status = try object.decode("status") ?? ServiceStatus()
+        let members = try json.requireObject()
+        self.metadata = try members.decode("metadata") ?? ObjectMeta()
+        self.spec = try members.decode("spec") ?? ServiceSpec()
+        self.status = try members.decode("status") ?? ServiceStatus()
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeType(Self.groupVersionKind)
-        object.encode("metadata", metadata)
-        object.encode("spec", spec)
-        object.encode("status", status)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeType(Self.groupVersionKind)
+        members.encode("metadata", metadata)
+        members.encode("spec", spec)
+        members.encode("status", status)
+        return .object(members)
     }
 }
 
@@ -1504,20 +1504,20 @@ public struct ServiceAccount: KubernetesObject {
     public var automountServiceAccountToken: Bool?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.metadata = try object.decode("metadata") ?? ObjectMeta()
-        self.secrets = try object.decode("secrets") ?? []
-        self.imagePullSecrets = try object.decode("imagePullSecrets") ?? []
-        self.automountServiceAccountToken = try object.decode("automountServiceAccountToken")
+        let members = try json.requireObject()
+        self.metadata = try members.decode("metadata") ?? ObjectMeta()
+        self.secrets = try members.decode("secrets") ?? []
+        self.imagePullSecrets = try members.decode("imagePullSecrets") ?? []
+        self.automountServiceAccountToken = try members.decode("automountServiceAccountToken")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeType(Self.groupVersionKind)
-        object.encode("metadata", metadata)
-        object.encodeNonEmpty("secrets", secrets)
-        object.encodeNonEmpty("imagePullSecrets", imagePullSecrets)
-        object.encode("automountServiceAccountToken", automountServiceAccountToken)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeType(Self.groupVersionKind)
+        members.encode("metadata", metadata)
+        members.encodeNonEmpty("secrets", secrets)
+        members.encodeNonEmpty("imagePullSecrets", imagePullSecrets)
+        members.encode("automountServiceAccountToken", automountServiceAccountToken)
+        return .object(members)
     }
 }
 
@@ -1528,17 +1528,17 @@ public struct ServiceAccountTokenProjection: JSONConvertible {
     public var path: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.audience = try object.decode("audience") ?? ""
-        self.expirationSeconds = try object.decode("expirationSeconds")
-        self.path = try object.decode("path") ?? ""
+        let members = try json.requireObject()
+        self.audience = try members.decode("audience") ?? ""
+        self.expirationSeconds = try members.decode("expirationSeconds")
+        self.path = try members.decode("path") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("audience", audience)
-        object.encode("expirationSeconds", expirationSeconds)
-        object.encodeRequired("path", path)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("audience", audience)
+        members.encode("expirationSeconds", expirationSeconds)
+        members.encodeRequired("path", path)
+        return .object(members)
     }
 }
 
@@ -1579,23 +1579,23 @@ public struct ServicePort: JSONConvertible {
     public var nodePort: Int32 = 0
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.`protocol` = try object.decode("protocol") ?? Protocol(rawValue: "")
-        self.appProtocol = try object.decode("appProtocol")
-        self.port = try object.decode("port") ?? 0
-        self.targetPort = try object.decode("targetPort")
-        self.nodePort = try object.decode("nodePort") ?? 0
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.`protocol` = try members.decode("protocol") ?? Protocol(rawValue: "")
+        self.appProtocol = try members.decode("appProtocol")
+        self.port = try members.decode("port") ?? 0
+        self.targetPort = try members.decode("targetPort")
+        self.nodePort = try members.decode("nodePort") ?? 0
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("name", name)
-        object.encodeNonZero("protocol", `protocol`)
-        object.encode("appProtocol", appProtocol)
-        object.encodeRequired("port", port)
-        object.encode("targetPort", targetPort)
-        object.encodeNonZero("nodePort", nodePort)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("name", name)
+        members.encodeNonZero("protocol", `protocol`)
+        members.encode("appProtocol", appProtocol)
+        members.encodeRequired("port", port)
+        members.encode("targetPort", targetPort)
+        members.encodeNonZero("nodePort", nodePort)
+        return .object(members)
     }
 }
 
@@ -1623,51 +1623,51 @@ public struct ServiceSpec: JSONConvertible {
     public var trafficDistribution: String?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.ports = try object.decode("ports") ?? []
-        self.selector = try object.decode("selector") ?? [:]
-        self.clusterIP = try object.decode("clusterIP") ?? ""
-        self.clusterIPs = try object.decode("clusterIPs") ?? []
-        self.type = try object.decode("type") ?? ServiceType(rawValue: "")
-        self.externalIPs = try object.decode("externalIPs") ?? []
-        self.sessionAffinity = try object.decode("sessionAffinity") ?? ServiceAffinity(rawValue: "")
-        self.loadBalancerIP = try object.decode("loadBalancerIP") ?? ""
-        self.loadBalancerSourceRanges = try object.decode("loadBalancerSourceRanges") ?? []
-        self.externalName = try object.decode("externalName") ?? ""
-        self.externalTrafficPolicy = try object.decode("externalTrafficPolicy") ?? ServiceExternalTrafficPolicy(rawValue: "")
-        self.healthCheckNodePort = try object.decode("healthCheckNodePort") ?? 0
-        self.publishNotReadyAddresses = try object.decode("publishNotReadyAddresses") ?? false
-        self.sessionAffinityConfig = try object.decode("sessionAffinityConfig")
-        self.ipFamilies = try object.decode("ipFamilies") ?? []
-        self.ipFamilyPolicy = try object.decode("ipFamilyPolicy")
-        self.allocateLoadBalancerNodePorts = try object.decode("allocateLoadBalancerNodePorts")
-        self.loadBalancerClass = try object.decode("loadBalancerClass")
-        self.internalTrafficPolicy = try object.decode("internalTrafficPolicy")
-        self.trafficDistribution = try object.decode("trafficDistribution")
+        let members = try json.requireObject()
+        self.ports = try members.decode("ports") ?? []
+        self.selector = try members.decode("selector") ?? [:]
+        self.clusterIP = try members.decode("clusterIP") ?? ""
+        self.clusterIPs = try members.decode("clusterIPs") ?? []
+        self.type = try members.decode("type") ?? ServiceType(rawValue: "")
+        self.externalIPs = try members.decode("externalIPs") ?? []
+        self.sessionAffinity = try members.decode("sessionAffinity") ?? ServiceAffinity(rawValue: "")
+        self.loadBalancerIP = try members.decode("loadBalancerIP") ?? ""
+        self.loadBalancerSourceRanges = try members.decode("loadBalancerSourceRanges") ?? []
+        self.externalName = try members.decode("externalName") ?? ""
+        self.externalTrafficPolicy = try members.decode("externalTrafficPolicy") ?? ServiceExternalTrafficPolicy(rawValue: "")
+        self.healthCheckNodePort = try members.decode("healthCheckNodePort") ?? 0
+        self.publishNotReadyAddresses = try members.decode("publishNotReadyAddresses") ?? false
+        self.sessionAffinityConfig = try members.decode("sessionAffinityConfig")
+        self.ipFamilies = try members.decode("ipFamilies") ?? []
+        self.ipFamilyPolicy = try members.decode("ipFamilyPolicy")
+        self.allocateLoadBalancerNodePorts = try members.decode("allocateLoadBalancerNodePorts")
+        self.loadBalancerClass = try members.decode("loadBalancerClass")
+        self.internalTrafficPolicy = try members.decode("internalTrafficPolicy")
+        self.trafficDistribution = try members.decode("trafficDistribution")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("ports", ports)
-        object.encodeNonEmpty("selector", selector)
-        object.encodeNonZero("clusterIP", clusterIP)
-        object.encodeNonEmpty("clusterIPs", clusterIPs)
-        object.encodeNonZero("type", type)
-        object.encodeNonEmpty("externalIPs", externalIPs)
-        object.encodeNonZero("sessionAffinity", sessionAffinity)
-        object.encodeNonZero("loadBalancerIP", loadBalancerIP)
-        object.encodeNonEmpty("loadBalancerSourceRanges", loadBalancerSourceRanges)
-        object.encodeNonZero("externalName", externalName)
-        object.encodeNonZero("externalTrafficPolicy", externalTrafficPolicy)
-        object.encodeNonZero("healthCheckNodePort", healthCheckNodePort)
-        object.encodeNonZero("publishNotReadyAddresses", publishNotReadyAddresses)
-        object.encode("sessionAffinityConfig", sessionAffinityConfig)
-        object.encodeNonEmpty("ipFamilies", ipFamilies)
-        object.encode("ipFamilyPolicy", ipFamilyPolicy)
-        object.encode("allocateLoadBalancerNodePorts", allocateLoadBalancerNodePorts)
-        object.encode("loadBalancerClass", loadBalancerClass)
-        object.encode("internalTrafficPolicy", internalTrafficPolicy)
-        object.encode("trafficDistribution", trafficDistribution)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("ports", ports)
+        members.encodeNonEmpty("selector", selector)
+        members.encodeNonZero("clusterIP", clusterIP)
+        members.encodeNonEmpty("clusterIPs", clusterIPs)
+        members.encodeNonZero("type", type)
+        members.encodeNonEmpty("externalIPs", externalIPs)
+        members.encodeNonZero("sessionAffinity", sessionAffinity)
+        members.encodeNonZero("loadBalancerIP", loadBalancerIP)
+        members.encodeNonEmpty("loadBalancerSourceRanges", loadBalancerSourceRanges)
+        members.encodeNonZero("externalName", externalName)
+        members.encodeNonZero("externalTrafficPolicy", externalTrafficPolicy)
+        members.encodeNonZero("healthCheckNodePort", healthCheckNodePort)
+        members.encodeNonZero("publishNotReadyAddresses", publishNotReadyAddresses)
+        members.encode("sessionAffinityConfig", sessionAffinityConfig)
+        members.encodeNonEmpty("ipFamilies", ipFamilies)
+        members.encode("ipFamilyPolicy", ipFamilyPolicy)
+        members.encode("allocateLoadBalancerNodePorts", allocateLoadBalancerNodePorts)
+        members.encode("loadBalancerClass", loadBalancerClass)
+        members.encode("internalTrafficPolicy", internalTrafficPolicy)
+        members.encode("trafficDistribution", trafficDistribution)
+        return .object(members)
     }
 }
 
@@ -1677,15 +1677,15 @@ public struct ServiceStatus: JSONConvertible {
     public var conditions: [Condition] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.loadBalancer = try object.decode("loadBalancer") ?? LoadBalancerStatus()
-        self.conditions = try object.decode("conditions") ?? []
+        let members = try json.requireObject()
+        self.loadBalancer = try members.decode("loadBalancer") ?? LoadBalancerStatus()
+        self.conditions = try members.decode("conditions") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("loadBalancer", loadBalancer)
-        object.encodeNonEmpty("conditions", conditions)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("loadBalancer", loadBalancer)
+        members.encodeNonEmpty("conditions", conditions)
+        return .object(members)
     }
 }
 
@@ -1705,13 +1705,13 @@ public struct SessionAffinityConfig: JSONConvertible {
     @Indirect public var clientIP: ClientIPConfig?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.clientIP = try object.decode("clientIP")
+        let members = try json.requireObject()
+        self.clientIP = try members.decode("clientIP")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("clientIP", clientIP)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("clientIP", clientIP)
+        return .object(members)
     }
 }
 
@@ -1792,13 +1792,13 @@ public struct SleepAction: JSONConvertible {
     public var seconds: Int64 = 0
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.seconds = try object.decode("seconds") ?? 0
+        let members = try json.requireObject()
+        self.seconds = try members.decode("seconds") ?? 0
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("seconds", seconds)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("seconds", seconds)
+        return .object(members)
     }
 }
 
@@ -1820,21 +1820,21 @@ public struct StorageOSVolumeSource: JSONConvertible {
     @Indirect public var secretRef: LocalObjectReference?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.volumeName = try object.decode("volumeName") ?? ""
-        self.volumeNamespace = try object.decode("volumeNamespace") ?? ""
-        self.fsType = try object.decode("fsType") ?? ""
-        self.readOnly = try object.decode("readOnly") ?? false
-        self.secretRef = try object.decode("secretRef")
+        let members = try json.requireObject()
+        self.volumeName = try members.decode("volumeName") ?? ""
+        self.volumeNamespace = try members.decode("volumeNamespace") ?? ""
+        self.fsType = try members.decode("fsType") ?? ""
+        self.readOnly = try members.decode("readOnly") ?? false
+        self.secretRef = try members.decode("secretRef")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("volumeName", volumeName)
-        object.encodeNonZero("volumeNamespace", volumeNamespace)
-        object.encodeNonZero("fsType", fsType)
-        object.encodeNonZero("readOnly", readOnly)
-        object.encode("secretRef", secretRef)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("volumeName", volumeName)
+        members.encodeNonZero("volumeNamespace", volumeNamespace)
+        members.encodeNonZero("fsType", fsType)
+        members.encodeNonZero("readOnly", readOnly)
+        members.encode("secretRef", secretRef)
+        return .object(members)
     }
 }
 
@@ -1853,15 +1853,15 @@ public struct Sysctl: JSONConvertible {
     public var value: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.value = try object.decode("value") ?? ""
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.value = try members.decode("value") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encodeRequired("value", value)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encodeRequired("value", value)
+        return .object(members)
     }
 }
 
@@ -1871,15 +1871,15 @@ public struct TCPSocketAction: JSONConvertible {
     public var host: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.port = try object.decode("port")
-        self.host = try object.decode("host") ?? ""
+        let members = try json.requireObject()
+        self.port = try members.decode("port")
+        self.host = try members.decode("host") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("port", port)
-        object.encodeNonZero("host", host)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("port", port)
+        members.encodeNonZero("host", host)
+        return .object(members)
     }
 }
 
@@ -1891,19 +1891,19 @@ public struct Taint: JSONConvertible {
     public var timeAdded: Timestamp?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.key = try object.decode("key") ?? ""
-        self.value = try object.decode("value") ?? ""
-        self.effect = try object.decode("effect") ?? TaintEffect(rawValue: "")
-        self.timeAdded = try object.decode("timeAdded")
+        let members = try json.requireObject()
+        self.key = try members.decode("key") ?? ""
+        self.value = try members.decode("value") ?? ""
+        self.effect = try members.decode("effect") ?? TaintEffect(rawValue: "")
+        self.timeAdded = try members.decode("timeAdded")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("key", key)
-        object.encodeNonZero("value", value)
-        object.encodeRequired("effect", effect)
-        object.encode("timeAdded", timeAdded)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("key", key)
+        members.encodeNonZero("value", value)
+        members.encodeRequired("effect", effect)
+        members.encode("timeAdded", timeAdded)
+        return .object(members)
     }
 }
 
@@ -1935,21 +1935,21 @@ public struct Toleration: JSONConvertible {
     public var tolerationSeconds: Int64?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.key = try object.decode("key") ?? ""
-        self.`operator` = try object.decode("operator") ?? TolerationOperator(rawValue: "")
-        self.value = try object.decode("value") ?? ""
-        self.effect = try object.decode("effect") ?? TaintEffect(rawValue: "")
-        self.tolerationSeconds = try object.decode("tolerationSeconds")
+        let members = try json.requireObject()
+        self.key = try members.decode("key") ?? ""
+        self.`operator` = try members.decode("operator") ?? TolerationOperator(rawValue: "")
+        self.value = try members.decode("value") ?? ""
+        self.effect = try members.decode("effect") ?? TaintEffect(rawValue: "")
+        self.tolerationSeconds = try members.decode("tolerationSeconds")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonZero("key", key)
-        object.encodeNonZero("operator", `operator`)
-        object.encodeNonZero("value", value)
-        object.encodeNonZero("effect", effect)
-        object.encode("tolerationSeconds", tolerationSeconds)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonZero("key", key)
+        members.encodeNonZero("operator", `operator`)
+        members.encodeNonZero("value", value)
+        members.encodeNonZero("effect", effect)
+        members.encode("tolerationSeconds", tolerationSeconds)
+        return .object(members)
     }
 }
 
@@ -1976,27 +1976,27 @@ public struct TopologySpreadConstraint: JSONConvertible {
     public var matchLabelKeys: [String] = []
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.maxSkew = try object.decode("maxSkew") ?? 0
-        self.topologyKey = try object.decode("topologyKey") ?? ""
-        self.whenUnsatisfiable = try object.decode("whenUnsatisfiable") ?? UnsatisfiableConstraintAction(rawValue: "")
-        self.labelSelector = try object.decode("labelSelector")
-        self.minDomains = try object.decode("minDomains")
-        self.nodeAffinityPolicy = try object.decode("nodeAffinityPolicy")
-        self.nodeTaintsPolicy = try object.decode("nodeTaintsPolicy")
-        self.matchLabelKeys = try object.decode("matchLabelKeys") ?? []
+        let members = try json.requireObject()
+        self.maxSkew = try members.decode("maxSkew") ?? 0
+        self.topologyKey = try members.decode("topologyKey") ?? ""
+        self.whenUnsatisfiable = try members.decode("whenUnsatisfiable") ?? UnsatisfiableConstraintAction(rawValue: "")
+        self.labelSelector = try members.decode("labelSelector")
+        self.minDomains = try members.decode("minDomains")
+        self.nodeAffinityPolicy = try members.decode("nodeAffinityPolicy")
+        self.nodeTaintsPolicy = try members.decode("nodeTaintsPolicy")
+        self.matchLabelKeys = try members.decode("matchLabelKeys") ?? []
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("maxSkew", maxSkew)
-        object.encodeRequired("topologyKey", topologyKey)
-        object.encodeRequired("whenUnsatisfiable", whenUnsatisfiable)
-        object.encode("labelSelector", labelSelector)
-        object.encode("minDomains", minDomains)
-        object.encode("nodeAffinityPolicy", nodeAffinityPolicy)
-        object.encode("nodeTaintsPolicy", nodeTaintsPolicy)
-        object.encodeNonEmpty("matchLabelKeys", matchLabelKeys)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("maxSkew", maxSkew)
+        members.encodeRequired("topologyKey", topologyKey)
+        members.encodeRequired("whenUnsatisfiable", whenUnsatisfiable)
+        members.encode("labelSelector", labelSelector)
+        members.encode("minDomains", minDomains)
+        members.encode("nodeAffinityPolicy", nodeAffinityPolicy)
+        members.encode("nodeTaintsPolicy", nodeTaintsPolicy)
+        members.encodeNonEmpty("matchLabelKeys", matchLabelKeys)
+        return .object(members)
     }
 }
 
@@ -2007,17 +2007,17 @@ public struct TypedLocalObjectReference: JSONConvertible {
     public var name: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.apiGroup = try object.decode("apiGroup")
-        self.kind = try object.decode("kind") ?? ""
-        self.name = try object.decode("name") ?? ""
+        let members = try json.requireObject()
+        self.apiGroup = try members.decode("apiGroup")
+        self.kind = try members.decode("kind") ?? ""
+        self.name = try members.decode("name") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("apiGroup", apiGroup)
-        object.encodeRequired("kind", kind)
-        object.encodeRequired("name", name)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("apiGroup", apiGroup)
+        members.encodeRequired("kind", kind)
+        members.encodeRequired("name", name)
+        return .object(members)
     }
 }
 
@@ -2029,19 +2029,19 @@ public struct TypedObjectReference: JSONConvertible {
     public var namespace: String?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.apiGroup = try object.decode("apiGroup")
-        self.kind = try object.decode("kind") ?? ""
-        self.name = try object.decode("name") ?? ""
-        self.namespace = try object.decode("namespace")
+        let members = try json.requireObject()
+        self.apiGroup = try members.decode("apiGroup")
+        self.kind = try members.decode("kind") ?? ""
+        self.name = try members.decode("name") ?? ""
+        self.namespace = try members.decode("namespace")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("apiGroup", apiGroup)
-        object.encodeRequired("kind", kind)
-        object.encodeRequired("name", name)
-        object.encode("namespace", namespace)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("apiGroup", apiGroup)
+        members.encodeRequired("kind", kind)
+        members.encodeRequired("name", name)
+        members.encode("namespace", namespace)
+        return .object(members)
     }
 }
 
@@ -2098,73 +2098,73 @@ public struct Volume: JSONConvertible {
     public var name: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.hostPath = try object.decode("hostPath")
-        self.emptyDir = try object.decode("emptyDir")
-        self.gcePersistentDisk = try object.decode("gcePersistentDisk")
-        self.awsElasticBlockStore = try object.decode("awsElasticBlockStore")
-        self.gitRepo = try object.decode("gitRepo")
-        self.secret = try object.decode("secret")
-        self.nfs = try object.decode("nfs")
-        self.iscsi = try object.decode("iscsi")
-        self.glusterfs = try object.decode("glusterfs")
-        self.persistentVolumeClaim = try object.decode("persistentVolumeClaim")
-        self.rbd = try object.decode("rbd")
-        self.flexVolume = try object.decode("flexVolume")
-        self.cinder = try object.decode("cinder")
-        self.cephfs = try object.decode("cephfs")
-        self.flocker = try object.decode("flocker")
-        self.downwardAPI = try object.decode("downwardAPI")
-        self.fc = try object.decode("fc")
-        self.azureFile = try object.decode("azureFile")
-        self.configMap = try object.decode("configMap")
-        self.vsphereVolume = try object.decode("vsphereVolume")
-        self.quobyte = try object.decode("quobyte")
-        self.azureDisk = try object.decode("azureDisk")
-        self.photonPersistentDisk = try object.decode("photonPersistentDisk")
-        self.projected = try object.decode("projected")
-        self.portworxVolume = try object.decode("portworxVolume")
-        self.scaleIO = try object.decode("scaleIO")
-        self.storageos = try object.decode("storageos")
-        self.csi = try object.decode("csi")
-        self.ephemeral = try object.decode("ephemeral")
-        self.image = try object.decode("image")
-        self.name = try object.decode("name") ?? ""
+        let members = try json.requireObject()
+        self.hostPath = try members.decode("hostPath")
+        self.emptyDir = try members.decode("emptyDir")
+        self.gcePersistentDisk = try members.decode("gcePersistentDisk")
+        self.awsElasticBlockStore = try members.decode("awsElasticBlockStore")
+        self.gitRepo = try members.decode("gitRepo")
+        self.secret = try members.decode("secret")
+        self.nfs = try members.decode("nfs")
+        self.iscsi = try members.decode("iscsi")
+        self.glusterfs = try members.decode("glusterfs")
+        self.persistentVolumeClaim = try members.decode("persistentVolumeClaim")
+        self.rbd = try members.decode("rbd")
+        self.flexVolume = try members.decode("flexVolume")
+        self.cinder = try members.decode("cinder")
+        self.cephfs = try members.decode("cephfs")
+        self.flocker = try members.decode("flocker")
+        self.downwardAPI = try members.decode("downwardAPI")
+        self.fc = try members.decode("fc")
+        self.azureFile = try members.decode("azureFile")
+        self.configMap = try members.decode("configMap")
+        self.vsphereVolume = try members.decode("vsphereVolume")
+        self.quobyte = try members.decode("quobyte")
+        self.azureDisk = try members.decode("azureDisk")
+        self.photonPersistentDisk = try members.decode("photonPersistentDisk")
+        self.projected = try members.decode("projected")
+        self.portworxVolume = try members.decode("portworxVolume")
+        self.scaleIO = try members.decode("scaleIO")
+        self.storageos = try members.decode("storageos")
+        self.csi = try members.decode("csi")
+        self.ephemeral = try members.decode("ephemeral")
+        self.image = try members.decode("image")
+        self.name = try members.decode("name") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("hostPath", hostPath)
-        object.encode("emptyDir", emptyDir)
-        object.encode("gcePersistentDisk", gcePersistentDisk)
-        object.encode("awsElasticBlockStore", awsElasticBlockStore)
-        object.encode("gitRepo", gitRepo)
-        object.encode("secret", secret)
-        object.encode("nfs", nfs)
-        object.encode("iscsi", iscsi)
-        object.encode("glusterfs", glusterfs)
-        object.encode("persistentVolumeClaim", persistentVolumeClaim)
-        object.encode("rbd", rbd)
-        object.encode("flexVolume", flexVolume)
-        object.encode("cinder", cinder)
-        object.encode("cephfs", cephfs)
-        object.encode("flocker", flocker)
-        object.encode("downwardAPI", downwardAPI)
-        object.encode("fc", fc)
-        object.encode("azureFile", azureFile)
-        object.encode("configMap", configMap)
-        object.encode("vsphereVolume", vsphereVolume)
-        object.encode("quobyte", quobyte)
-        object.encode("azureDisk", azureDisk)
-        object.encode("photonPersistentDisk", photonPersistentDisk)
-        object.encode("projected", projected)
-        object.encode("portworxVolume", portworxVolume)
-        object.encode("scaleIO", scaleIO)
-        object.encode("storageos", storageos)
-        object.encode("csi", csi)
-        object.encode("ephemeral", ephemeral)
-        object.encode("image", image)
-        object.encodeRequired("name", name)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("hostPath", hostPath)
+        members.encode("emptyDir", emptyDir)
+        members.encode("gcePersistentDisk", gcePersistentDisk)
+        members.encode("awsElasticBlockStore", awsElasticBlockStore)
+        members.encode("gitRepo", gitRepo)
+        members.encode("secret", secret)
+        members.encode("nfs", nfs)
+        members.encode("iscsi", iscsi)
+        members.encode("glusterfs", glusterfs)
+        members.encode("persistentVolumeClaim", persistentVolumeClaim)
+        members.encode("rbd", rbd)
+        members.encode("flexVolume", flexVolume)
+        members.encode("cinder", cinder)
+        members.encode("cephfs", cephfs)
+        members.encode("flocker", flocker)
+        members.encode("downwardAPI", downwardAPI)
+        members.encode("fc", fc)
+        members.encode("azureFile", azureFile)
+        members.encode("configMap", configMap)
+        members.encode("vsphereVolume", vsphereVolume)
+        members.encode("quobyte", quobyte)
+        members.encode("azureDisk", azureDisk)
+        members.encode("photonPersistentDisk", photonPersistentDisk)
+        members.encode("projected", projected)
+        members.encode("portworxVolume", portworxVolume)
+        members.encode("scaleIO", scaleIO)
+        members.encode("storageos", storageos)
+        members.encode("csi", csi)
+        members.encode("ephemeral", ephemeral)
+        members.encode("image", image)
+        members.encodeRequired("name", name)
+        return .object(members)
     }
 }
 
@@ -2174,15 +2174,15 @@ public struct VolumeDevice: JSONConvertible {
     public var devicePath: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.devicePath = try object.decode("devicePath") ?? ""
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.devicePath = try members.decode("devicePath") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encodeRequired("devicePath", devicePath)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encodeRequired("devicePath", devicePath)
+        return .object(members)
     }
 }
 
@@ -2197,25 +2197,25 @@ public struct VolumeMount: JSONConvertible {
     public var subPathExpr: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.readOnly = try object.decode("readOnly") ?? false
-        self.recursiveReadOnly = try object.decode("recursiveReadOnly")
-        self.mountPath = try object.decode("mountPath") ?? ""
-        self.subPath = try object.decode("subPath") ?? ""
-        self.mountPropagation = try object.decode("mountPropagation")
-        self.subPathExpr = try object.decode("subPathExpr") ?? ""
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.readOnly = try members.decode("readOnly") ?? false
+        self.recursiveReadOnly = try members.decode("recursiveReadOnly")
+        self.mountPath = try members.decode("mountPath") ?? ""
+        self.subPath = try members.decode("subPath") ?? ""
+        self.mountPropagation = try members.decode("mountPropagation")
+        self.subPathExpr = try members.decode("subPathExpr") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encodeNonZero("readOnly", readOnly)
-        object.encode("recursiveReadOnly", recursiveReadOnly)
-        object.encodeRequired("mountPath", mountPath)
-        object.encodeNonZero("subPath", subPath)
-        object.encode("mountPropagation", mountPropagation)
-        object.encodeNonZero("subPathExpr", subPathExpr)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encodeNonZero("readOnly", readOnly)
+        members.encode("recursiveReadOnly", recursiveReadOnly)
+        members.encodeRequired("mountPath", mountPath)
+        members.encodeNonZero("subPath", subPath)
+        members.encode("mountPropagation", mountPropagation)
+        members.encodeNonZero("subPathExpr", subPathExpr)
+        return .object(members)
     }
 }
 
@@ -2228,21 +2228,21 @@ public struct VolumeMountStatus: JSONConvertible {
     @Indirect public var volumeStatus: VolumeStatus?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.name = try object.decode("name") ?? ""
-        self.mountPath = try object.decode("mountPath") ?? ""
-        self.readOnly = try object.decode("readOnly") ?? false
-        self.recursiveReadOnly = try object.decode("recursiveReadOnly")
-        self.volumeStatus = try object.decode("volumeStatus")
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.mountPath = try members.decode("mountPath") ?? ""
+        self.readOnly = try members.decode("readOnly") ?? false
+        self.recursiveReadOnly = try members.decode("recursiveReadOnly")
+        self.volumeStatus = try members.decode("volumeStatus")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("name", name)
-        object.encodeRequired("mountPath", mountPath)
-        object.encodeNonZero("readOnly", readOnly)
-        object.encode("recursiveReadOnly", recursiveReadOnly)
-        object.encode("volumeStatus", volumeStatus)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("name", name)
+        members.encodeRequired("mountPath", mountPath)
+        members.encodeNonZero("readOnly", readOnly)
+        members.encode("recursiveReadOnly", recursiveReadOnly)
+        members.encode("volumeStatus", volumeStatus)
+        return .object(members)
     }
 }
 
@@ -2256,23 +2256,23 @@ public struct VolumeProjection: JSONConvertible {
     @Indirect public var podCertificate: PodCertificateProjection?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.secret = try object.decode("secret")
-        self.downwardAPI = try object.decode("downwardAPI")
-        self.configMap = try object.decode("configMap")
-        self.serviceAccountToken = try object.decode("serviceAccountToken")
-        self.clusterTrustBundle = try object.decode("clusterTrustBundle")
-        self.podCertificate = try object.decode("podCertificate")
+        let members = try json.requireObject()
+        self.secret = try members.decode("secret")
+        self.downwardAPI = try members.decode("downwardAPI")
+        self.configMap = try members.decode("configMap")
+        self.serviceAccountToken = try members.decode("serviceAccountToken")
+        self.clusterTrustBundle = try members.decode("clusterTrustBundle")
+        self.podCertificate = try members.decode("podCertificate")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("secret", secret)
-        object.encode("downwardAPI", downwardAPI)
-        object.encode("configMap", configMap)
-        object.encode("serviceAccountToken", serviceAccountToken)
-        object.encode("clusterTrustBundle", clusterTrustBundle)
-        object.encode("podCertificate", podCertificate)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("secret", secret)
+        members.encode("downwardAPI", downwardAPI)
+        members.encode("configMap", configMap)
+        members.encode("serviceAccountToken", serviceAccountToken)
+        members.encode("clusterTrustBundle", clusterTrustBundle)
+        members.encode("podCertificate", podCertificate)
+        return .object(members)
     }
 }
 
@@ -2282,15 +2282,15 @@ public struct VolumeResourceRequirements: JSONConvertible {
     public var requests: [String: Quantity] = [:]
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.limits = try object.decode("limits") ?? [:]
-        self.requests = try object.decode("requests") ?? [:]
+        let members = try json.requireObject()
+        self.limits = try members.decode("limits") ?? [:]
+        self.requests = try members.decode("requests") ?? [:]
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeNonEmpty("limits", limits)
-        object.encodeNonEmpty("requests", requests)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeNonEmpty("limits", limits)
+        members.encodeNonEmpty("requests", requests)
+        return .object(members)
     }
 }
 
@@ -2328,71 +2328,71 @@ public struct VolumeSource: JSONConvertible {
     @Indirect public var image: ImageVolumeSource?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.hostPath = try object.decode("hostPath")
-        self.emptyDir = try object.decode("emptyDir")
-        self.gcePersistentDisk = try object.decode("gcePersistentDisk")
-        self.awsElasticBlockStore = try object.decode("awsElasticBlockStore")
-        self.gitRepo = try object.decode("gitRepo")
-        self.secret = try object.decode("secret")
-        self.nfs = try object.decode("nfs")
-        self.iscsi = try object.decode("iscsi")
-        self.glusterfs = try object.decode("glusterfs")
-        self.persistentVolumeClaim = try object.decode("persistentVolumeClaim")
-        self.rbd = try object.decode("rbd")
-        self.flexVolume = try object.decode("flexVolume")
-        self.cinder = try object.decode("cinder")
-        self.cephfs = try object.decode("cephfs")
-        self.flocker = try object.decode("flocker")
-        self.downwardAPI = try object.decode("downwardAPI")
-        self.fc = try object.decode("fc")
-        self.azureFile = try object.decode("azureFile")
-        self.configMap = try object.decode("configMap")
-        self.vsphereVolume = try object.decode("vsphereVolume")
-        self.quobyte = try object.decode("quobyte")
-        self.azureDisk = try object.decode("azureDisk")
-        self.photonPersistentDisk = try object.decode("photonPersistentDisk")
-        self.projected = try object.decode("projected")
-        self.portworxVolume = try object.decode("portworxVolume")
-        self.scaleIO = try object.decode("scaleIO")
-        self.storageos = try object.decode("storageos")
-        self.csi = try object.decode("csi")
-        self.ephemeral = try object.decode("ephemeral")
-        self.image = try object.decode("image")
+        let members = try json.requireObject()
+        self.hostPath = try members.decode("hostPath")
+        self.emptyDir = try members.decode("emptyDir")
+        self.gcePersistentDisk = try members.decode("gcePersistentDisk")
+        self.awsElasticBlockStore = try members.decode("awsElasticBlockStore")
+        self.gitRepo = try members.decode("gitRepo")
+        self.secret = try members.decode("secret")
+        self.nfs = try members.decode("nfs")
+        self.iscsi = try members.decode("iscsi")
+        self.glusterfs = try members.decode("glusterfs")
+        self.persistentVolumeClaim = try members.decode("persistentVolumeClaim")
+        self.rbd = try members.decode("rbd")
+        self.flexVolume = try members.decode("flexVolume")
+        self.cinder = try members.decode("cinder")
+        self.cephfs = try members.decode("cephfs")
+        self.flocker = try members.decode("flocker")
+        self.downwardAPI = try members.decode("downwardAPI")
+        self.fc = try members.decode("fc")
+        self.azureFile = try members.decode("azureFile")
+        self.configMap = try members.decode("configMap")
+        self.vsphereVolume = try members.decode("vsphereVolume")
+        self.quobyte = try members.decode("quobyte")
+        self.azureDisk = try members.decode("azureDisk")
+        self.photonPersistentDisk = try members.decode("photonPersistentDisk")
+        self.projected = try members.decode("projected")
+        self.portworxVolume = try members.decode("portworxVolume")
+        self.scaleIO = try members.decode("scaleIO")
+        self.storageos = try members.decode("storageos")
+        self.csi = try members.decode("csi")
+        self.ephemeral = try members.decode("ephemeral")
+        self.image = try members.decode("image")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("hostPath", hostPath)
-        object.encode("emptyDir", emptyDir)
-        object.encode("gcePersistentDisk", gcePersistentDisk)
-        object.encode("awsElasticBlockStore", awsElasticBlockStore)
-        object.encode("gitRepo", gitRepo)
-        object.encode("secret", secret)
-        object.encode("nfs", nfs)
-        object.encode("iscsi", iscsi)
-        object.encode("glusterfs", glusterfs)
-        object.encode("persistentVolumeClaim", persistentVolumeClaim)
-        object.encode("rbd", rbd)
-        object.encode("flexVolume", flexVolume)
-        object.encode("cinder", cinder)
-        object.encode("cephfs", cephfs)
-        object.encode("flocker", flocker)
-        object.encode("downwardAPI", downwardAPI)
-        object.encode("fc", fc)
-        object.encode("azureFile", azureFile)
-        object.encode("configMap", configMap)
-        object.encode("vsphereVolume", vsphereVolume)
-        object.encode("quobyte", quobyte)
-        object.encode("azureDisk", azureDisk)
-        object.encode("photonPersistentDisk", photonPersistentDisk)
-        object.encode("projected", projected)
-        object.encode("portworxVolume", portworxVolume)
-        object.encode("scaleIO", scaleIO)
-        object.encode("storageos", storageos)
-        object.encode("csi", csi)
-        object.encode("ephemeral", ephemeral)
-        object.encode("image", image)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("hostPath", hostPath)
+        members.encode("emptyDir", emptyDir)
+        members.encode("gcePersistentDisk", gcePersistentDisk)
+        members.encode("awsElasticBlockStore", awsElasticBlockStore)
+        members.encode("gitRepo", gitRepo)
+        members.encode("secret", secret)
+        members.encode("nfs", nfs)
+        members.encode("iscsi", iscsi)
+        members.encode("glusterfs", glusterfs)
+        members.encode("persistentVolumeClaim", persistentVolumeClaim)
+        members.encode("rbd", rbd)
+        members.encode("flexVolume", flexVolume)
+        members.encode("cinder", cinder)
+        members.encode("cephfs", cephfs)
+        members.encode("flocker", flocker)
+        members.encode("downwardAPI", downwardAPI)
+        members.encode("fc", fc)
+        members.encode("azureFile", azureFile)
+        members.encode("configMap", configMap)
+        members.encode("vsphereVolume", vsphereVolume)
+        members.encode("quobyte", quobyte)
+        members.encode("azureDisk", azureDisk)
+        members.encode("photonPersistentDisk", photonPersistentDisk)
+        members.encode("projected", projected)
+        members.encode("portworxVolume", portworxVolume)
+        members.encode("scaleIO", scaleIO)
+        members.encode("storageos", storageos)
+        members.encode("csi", csi)
+        members.encode("ephemeral", ephemeral)
+        members.encode("image", image)
+        return .object(members)
     }
 }
 
@@ -2401,13 +2401,13 @@ public struct VolumeStatus: JSONConvertible {
     @Indirect public var image: ImageVolumeStatus?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.image = try object.decode("image")
+        let members = try json.requireObject()
+        self.image = try members.decode("image")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("image", image)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("image", image)
+        return .object(members)
     }
 }
 
@@ -2419,19 +2419,19 @@ public struct VsphereVirtualDiskVolumeSource: JSONConvertible {
     public var storagePolicyID: String = ""
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.volumePath = try object.decode("volumePath") ?? ""
-        self.fsType = try object.decode("fsType") ?? ""
-        self.storagePolicyName = try object.decode("storagePolicyName") ?? ""
-        self.storagePolicyID = try object.decode("storagePolicyID") ?? ""
+        let members = try json.requireObject()
+        self.volumePath = try members.decode("volumePath") ?? ""
+        self.fsType = try members.decode("fsType") ?? ""
+        self.storagePolicyName = try members.decode("storagePolicyName") ?? ""
+        self.storagePolicyID = try members.decode("storagePolicyID") ?? ""
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("volumePath", volumePath)
-        object.encodeNonZero("fsType", fsType)
-        object.encodeNonZero("storagePolicyName", storagePolicyName)
-        object.encodeNonZero("storagePolicyID", storagePolicyID)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("volumePath", volumePath)
+        members.encodeNonZero("fsType", fsType)
+        members.encodeNonZero("storagePolicyName", storagePolicyName)
+        members.encodeNonZero("storagePolicyID", storagePolicyID)
+        return .object(members)
     }
 }
 
@@ -2441,15 +2441,15 @@ public struct WeightedPodAffinityTerm: JSONConvertible {
     public var podAffinityTerm: PodAffinityTerm = PodAffinityTerm()
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.weight = try object.decode("weight") ?? 0
-        self.podAffinityTerm = try object.decode("podAffinityTerm") ?? PodAffinityTerm()
+        let members = try json.requireObject()
+        self.weight = try members.decode("weight") ?? 0
+        self.podAffinityTerm = try members.decode("podAffinityTerm") ?? PodAffinityTerm()
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encodeRequired("weight", weight)
-        object.encode("podAffinityTerm", podAffinityTerm)
-        return .object(object)
+        var members = JSONObject()
+        members.encodeRequired("weight", weight)
+        members.encode("podAffinityTerm", podAffinityTerm)
+        return .object(members)
     }
 }
 
@@ -2461,18 +2461,18 @@ public struct WindowsSecurityContextOptions: JSONConvertible {
     public var hostProcess: Bool?
     public init() {}
     public init(json: JSONValue) throws(JSONTypeError) {
-        let object = try json.requireObject()
-        self.gmsaCredentialSpecName = try object.decode("gmsaCredentialSpecName")
-        self.gmsaCredentialSpec = try object.decode("gmsaCredentialSpec")
-        self.runAsUserName = try object.decode("runAsUserName")
-        self.hostProcess = try object.decode("hostProcess")
+        let members = try json.requireObject()
+        self.gmsaCredentialSpecName = try members.decode("gmsaCredentialSpecName")
+        self.gmsaCredentialSpec = try members.decode("gmsaCredentialSpec")
+        self.runAsUserName = try members.decode("runAsUserName")
+        self.hostProcess = try members.decode("hostProcess")
     }
     public var json: JSONValue {
-        var object = JSONObject()
-        object.encode("gmsaCredentialSpecName", gmsaCredentialSpecName)
-        object.encode("gmsaCredentialSpec", gmsaCredentialSpec)
-        object.encode("runAsUserName", runAsUserName)
-        object.encode("hostProcess", hostProcess)
-        return .object(object)
+        var members = JSONObject()
+        members.encode("gmsaCredentialSpecName", gmsaCredentialSpecName)
+        members.encode("gmsaCredentialSpec", gmsaCredentialSpec)
+        members.encode("runAsUserName", runAsUserName)
+        members.encode("hostProcess", hostProcess)
+        return .object(members)
     }
 }
