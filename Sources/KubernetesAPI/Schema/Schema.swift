@@ -16,32 +16,45 @@ public struct Schema: Sendable {
 
     /// Every resource of the description, whether this server serves it or not.
     public let resources: [Resource]
+    /// Every structure of the description by its name, e.g. `core.v1.PodSpec`.
+    public let structures: [String: Structure]
     private let byKind: [GroupVersionKind: Int]
-    /// Named types: `core.v1.Pod` to its facts.
-    let types: JSONObject
-    let aliases: JSONObject
+    private let names: [GroupVersionKind: String]
 
     private init() {
         // The text is generated and checked by a unit test: it parses.
         let description = (try? JSONParser.parse(kubernetesAPIDescription.utf8)) ?? .null
-        types = description["types"]?.objectValue ?? JSONObject()
-        aliases = description["aliases"]?.objectValue ?? JSONObject()
+        structures = Self.readStructures(
+            types: description["types"]?.objectValue ?? JSONObject(),
+            aliases: description["aliases"]?.objectValue ?? JSONObject())
         var resources: [Resource] = []
-        for (_, facts) in description["kinds"]?.objectValue ?? JSONObject() {
+        var names: [GroupVersionKind: String] = [:]
+        for (name, facts) in description["kinds"]?.objectValue ?? JSONObject() {
             func strings(_ key: String) -> [String] { facts[key]?.arrayValue?.compactMap(\.stringValue) ?? [] }
+            let kind = GroupVersionKind(
+                group: facts["group"]?.stringValue ?? "", version: facts["version"]?.stringValue ?? "",
+                kind: facts["kind"]?.stringValue ?? "")
+            names[kind] = name
             resources.append(
                 Resource(
-                    kind: GroupVersionKind(
-                        group: facts["group"]?.stringValue ?? "", version: facts["version"]?.stringValue ?? "",
-                        kind: facts["kind"]?.stringValue ?? ""),
-                    plural: facts["plural"]?.stringValue ?? "", singular: facts["singular"]?.stringValue ?? "",
+                    kind: kind, plural: facts["plural"]?.stringValue ?? "",
+                    singular: facts["singular"]?.stringValue ?? "",
                     shortNames: strings("shortNames"), categories: strings("categories"),
                     namespaced: facts["namespaced"]?.boolValue ?? true, subresources: strings("subresources")))
         }
         self.resources = resources
+        self.names = names
         byKind = Dictionary(
             resources.enumerated().map { ($0.element.kind, $0.offset) }, uniquingKeysWith: { first, _ in first })
     }
 
     public func resource(of kind: GroupVersionKind) -> Resource? { byKind[kind].map { resources[$0] } }
+
+    /// The structure of a kind: of a resource, or of what only requests and answers carry (`policy/v1` Eviction,
+    /// `autoscaling/v1` Scale, DeleteOptions, ...).
+    public func structure(of kind: GroupVersionKind) -> Structure? {
+        if let name = names[kind] { return structures[name] }
+        let group = kind.group.isEmpty ? "core" : kind.group.prefix { $0 != "." }
+        return structures["\(group).\(kind.version).\(kind.kind)"] ?? structures["meta.v1.\(kind.kind)"]
+    }
 }
