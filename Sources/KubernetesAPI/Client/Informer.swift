@@ -16,12 +16,13 @@ public final class Informer<Object: KubernetesObject>: Sendable {
 
     /// The parameters are those of `Reflector`.
     public init(
-        _ type: Object.Type = Object.self, client: APIClient, namespace: String = "", options: [String: String] = [:],
-        time: TimeSource = .system, resync: Duration = .seconds(600),
+        _ type: Object.Type = Object.self, kind: GroupVersionKind = Object.groupVersionKind, client: APIClient,
+        namespace: String = "", options: [String: String] = [:], time: TimeSource = .system, resync: Duration = .seconds(600),
         onError: @escaping @Sendable (any Error) -> Void = { _ in }
     ) {
         reflector = Reflector(
-            client: client, namespace: namespace, options: options, time: time, resync: resync, onError: onError)
+            kind: kind, client: client, namespace: namespace, options: options, time: time, resync: resync,
+            onError: onError)
     }
 
     /// Adds a handler. It is called after the cache has changed, in the order of the changes; one that is added

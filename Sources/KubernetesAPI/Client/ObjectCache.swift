@@ -34,7 +34,7 @@ public final class ObjectCache<Object: KubernetesObject>: Sendable {
                 unlink(old, key)
             }
             byNamespace[key.namespace, default: []].insert(key)
-            for owner in object.metadata.ownerReferences { byOwner[owner.uid, default: []].insert(key) }
+            for uid in Self.owners(object) { byOwner[uid, default: []].insert(key) }
             return old
         }
 
@@ -47,10 +47,16 @@ public final class ObjectCache<Object: KubernetesObject>: Sendable {
         private mutating func unlink(_ object: Object, _ key: ObjectKey) {
             byNamespace[key.namespace]?.remove(key)
             if byNamespace[key.namespace]?.isEmpty == true { byNamespace[key.namespace] = nil }
-            for owner in object.metadata.ownerReferences {
-                byOwner[owner.uid]?.remove(key)
-                if byOwner[owner.uid]?.isEmpty == true { byOwner[owner.uid] = nil }
+            for uid in Self.owners(object) {
+                byOwner[uid]?.remove(key)
+                if byOwner[uid]?.isEmpty == true { byOwner[uid] = nil }
             }
+        }
+
+        /// The uids that an object is indexed by; the empty one where nothing controls it.
+        private static func owners(_ object: Object) -> Set<String> {
+            let references = object.metadata.ownerReferences
+            return Set(references.map(\.uid) + (references.contains { $0.controller == true } ? [] : [""]))
         }
     }
 
@@ -69,6 +75,13 @@ public final class ObjectCache<Object: KubernetesObject>: Sendable {
     /// Objects with an owner reference to this uid, controller or not.
     public func ownedBy(uid: String) -> [Object] {
         state.withLock { state in (state.byOwner[uid] ?? []).compactMap { state.objects[$0] } }
+    }
+
+    /// Objects of a namespace that no controller owns: those that a selector may adopt.
+    public func withoutController(inNamespace namespace: String) -> [Object] {
+        state.withLock { state in
+            (state.byOwner[""] ?? []).lazy.filter { $0.namespace == namespace }.compactMap { state.objects[$0] }
+        }
     }
 
     /// Takes what a reflector delivers and returns what that changed, in order. An object that was deleted and made

@@ -14,25 +14,30 @@ public enum ReflectorEvent<Object: KubernetesObject>: Sendable {
 ///
 /// After an error it waits 0.8 s, doubling up to 30 s, with jitter (client-go's figures). Nothing here polls.
 public struct Reflector<Object: KubernetesObject>: Sendable {
-    private let client: APIClient
-    private let namespace: String
+    private let transport: any APITransport
+    private let request: APIRequest
     private let options: [String: String]
     private let time: TimeSource
     private let resync: Duration
     private let onError: @Sendable (any Error) -> Void
 
     /// - Parameters:
+    ///   - kind: which kind to follow, where `Object` is only a view of it (its metadata, say).
     ///   - namespace: empty for all.
     ///   - options: `labelSelector`, `fieldSelector`.
     ///   - resync: how long a watch may go on until everything is listed anew.
     ///   - onError: told of each failure before the wait that follows it.
     public init(
-        _ type: Object.Type = Object.self, client: APIClient, namespace: String = "", options: [String: String] = [:],
-        time: TimeSource = .system, resync: Duration = .seconds(600),
+        _ type: Object.Type = Object.self, kind: GroupVersionKind = Object.groupVersionKind, client: APIClient,
+        namespace: String = "", options: [String: String] = [:], time: TimeSource = .system, resync: Duration = .seconds(600),
         onError: @escaping @Sendable (any Error) -> Void = { _ in }
     ) {
-        self.client = client
-        self.namespace = namespace
+        transport = client.transport
+        let resource = Schema.shared.resource(of: kind)
+        request = APIRequest(
+            verb: .list, group: kind.group, version: kind.version,
+            resource: resource?.plural ?? kind.kind.lowercased() + "s",
+            namespace: resource?.namespaced == false ? "" : namespace)
         self.options = options
         self.time = time
         self.resync = resync
@@ -77,15 +82,16 @@ public struct Reflector<Object: KubernetesObject>: Sendable {
     /// Lists everything, delivers it, and returns where to watch from.
     private func list(_ deliver: @Sendable (ReflectorEvent<Object>) async -> Void) async throws -> String {
         var items: [Object] = []
-        var options = options
+        var request = request
+        request.options = options
         while true {
-            let page = try await client.list(Object.self, namespace: namespace, options: options)
+            let page = try ObjectList<Object>(json: await transport.send(request))
             items += page.items
             guard !page.continueToken.isEmpty else {
                 await deliver(.synced(items))
                 return page.resourceVersion
             }
-            options["continue"] = page.continueToken
+            request.options["continue"] = page.continueToken
         }
     }
 
@@ -118,13 +124,15 @@ public struct Reflector<Object: KubernetesObject>: Sendable {
     private func watch(
         from start: String, _ deliver: @Sendable (ReflectorEvent<Object>) async -> Void
     ) async -> WatchEnd {
-        var options = options
-        options["resourceVersion"] = start
-        options["allowWatchBookmarks"] = "true"
+        var request = request
+        request.verb = .watch
+        request.options = options
+        request.options["resourceVersion"] = start
+        request.options["allowWatchBookmarks"] = "true"
         var end = WatchEnd(position: start, error: nil, progressed: false)
         let elapsed = time.stopwatch()
         do {
-            for try await event in try await client.watch(Object.self, namespace: namespace, options: options) {
+            for try await event in try await transport.watch(request) {
                 if event.type == "ERROR" {
                     throw APIError(status: (try? Status(json: event.object)) ?? Status())
                 }
