@@ -1,0 +1,43 @@
+import KubernetesAPI
+import Synchronization
+
+/// One version of one object: what the API answers with, encoded once. A later version is another instance.
+final class StoredObject: Sendable {
+    /// Plural and group: `pods`, `deployments.apps`.
+    let collection: String
+    let key: ObjectKey
+    let resourceVersion: Int64
+    /// Seconds since 1970 at which this version was written.
+    let writtenAt: Int64
+    /// The object as compact JSON, its resourceVersion included.
+    let bytes: [UInt8]
+    private let decoded: Mutex<JSONValue?>
+
+    init(
+        collection: String, key: ObjectKey, resourceVersion: Int64, writtenAt: Int64, bytes: [UInt8],
+        value: JSONValue? = nil
+    ) {
+        self.collection = collection
+        self.key = key
+        self.resourceVersion = resourceVersion
+        self.writtenAt = writtenAt
+        self.bytes = bytes
+        decoded = Mutex(value)
+    }
+
+    /// The object as a tree. What came from the disk is parsed when somebody first asks, and then kept.
+    var value: JSONValue {
+        decoded.withLock { value in
+            if let value { return value }
+            // What does not parse was set aside when it was loaded; everything else we wrote ourselves.
+            let parsed = (try? JSONParser.parse(bytes)) ?? .null
+            value = parsed
+            return parsed
+        }
+    }
+
+    /// Gives back the memory of the tree; `value` parses again. For objects that many hold and few look into.
+    func forgetValue() {
+        decoded.withLock { $0 = nil }
+    }
+}
