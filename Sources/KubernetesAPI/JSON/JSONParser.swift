@@ -17,7 +17,7 @@ public struct JSONParser {
     private let bytes: UnsafeBufferPointer<UInt8>
     private var position = 0
     private var path: [String] = []
-    /// Paths of members that stood more than once, e.g. `spec.replicas`; the last one counts.
+    /// Paths of members that stood more than once, e.g. `spec.containers[0].name`; the last one counts.
     private(set) var duplicates: [String] = []
 
     private init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
@@ -116,7 +116,7 @@ public struct JSONParser {
             path.append(key)
             let member = try value(depth: depth + 1)
             if object.members.updateValue(member, forKey: key) != nil {
-                duplicates.append(path.joined(separator: "."))
+                duplicates.append(path.joined(separator: ".").replacing(".[", with: "["))
             }
             path.removeLast()
             skipSpace()
