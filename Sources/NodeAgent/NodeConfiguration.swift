@@ -1,0 +1,74 @@
+/// How one node runs its pods: what the kubelet has in its flags and its configuration file.
+public struct NodeConfiguration: Sendable {
+    /// The name of the Node object, and of the pods' `spec.nodeName`.
+    public var nodeName: String
+    /// Durable state: the node's volumes are in `volumes/` below it.
+    public var dataDirectory: String
+    /// State that a reboot may take away, on a tmpfs: volumes from Secrets and ConfigMaps are in `volumes/` below it.
+    public var runDirectory: String
+    /// Logs are at `<logDirectory>/<namespace>_<name>_<uid>/<container>/<restart>.log`.
+    public var logDirectory: String
+    /// IPv4 range of the pods, as shown in `Node.spec.podCIDR`.
+    public var podCIDR: String
+    /// The node's own address; nil takes the first IPv4 address that is not a loopback's or a bridge's.
+    public var nodeAddress: String?
+    /// Devices that are never asked for the node's address.
+    public var ignoredDevices: [String]
+    /// How many pods the node takes.
+    public var maxPods: Int
+    /// Withheld from pods, in thousandths of a CPU.
+    public var systemReservedMilliCPU: Int64
+    /// Withheld from pods, bytes.
+    public var systemReservedMemory: Int64
+    /// The longest wait between two starts of a crashing container. The kubelet's is 300 s.
+    public var crashBackoffCap: Duration
+    /// Run pods whose limits this host cannot enforce (with a condition and an event), instead of refusing them.
+    public var bestEffortLimits: Bool
+    /// `pids.max` of each container; nil leaves it without a limit.
+    public var podPidsLimit: Int64?
+    /// Folder of static pods, where there is one.
+    public var manifestDirectory: String?
+    /// Name servers for pods with dnsPolicy ClusterFirst; empty: such pods get the host's own.
+    public var clusterDNS: [String]
+    /// The domain of services.
+    public var clusterDomain: String
+    /// Rotation of container logs: bytes of one file, and how many files are kept.
+    public var logMaxBytes: Int64
+    public var logMaxFiles: Int
+    /// What the node calls itself in `nodeInfo`: the Kubernetes version whose behaviour it has.
+    public var kubernetesVersion: String
+    /// Our own version, in `containerRuntimeVersion` and the ids of containers.
+    public var runtimeVersion: String
+    /// How often every pod is looked at again though nothing happened. A safety net, not a way to learn of things.
+    public var resyncPeriod: Duration
+    /// More labels of the Node object.
+    public var labels: [String: String]
+
+    public init(
+        nodeName: String, dataDirectory: String, runDirectory: String, logDirectory: String = "/var/log/pods",
+        podCIDR: String
+    ) {
+        self.nodeName = nodeName
+        self.dataDirectory = dataDirectory
+        self.runDirectory = runDirectory
+        self.logDirectory = logDirectory
+        self.podCIDR = podCIDR
+        nodeAddress = nil
+        ignoredDevices = []
+        maxPods = 110
+        systemReservedMilliCPU = 0
+        systemReservedMemory = 256 << 20
+        crashBackoffCap = .seconds(300)
+        bestEffortLimits = false
+        podPidsLimit = nil
+        manifestDirectory = nil
+        clusterDNS = []
+        clusterDomain = "cluster.local"
+        logMaxBytes = 10 << 20
+        logMaxFiles = 5
+        kubernetesVersion = "v1.36.0"
+        runtimeVersion = "0.1.0"
+        resyncPeriod = .seconds(60)
+        labels = [:]
+    }
+}
