@@ -39,7 +39,7 @@ struct Connection {
 
     private mutating func receive() -> Bool {
         var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+        let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
         if count > 0 {
             input += buffer[..<count]
             return true
@@ -49,7 +49,7 @@ struct Connection {
 
     private mutating func send() -> Bool {
         while !output.isEmpty {
-            let flags = Int32(MSG_DONTWAIT.rawValue) | Int32(MSG_NOSIGNAL.rawValue)
+            let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
             let count = Glibc.send(descriptor, output, output.count, flags)
             if count < 0 { return errno == EAGAIN || errno == EINTR }
             output.removeFirst(count)
