@@ -1,0 +1,78 @@
+public import KubernetesAPI
+public import Logging
+
+/// The controllers of a cluster and its scheduler. They reach the API through the client and nothing else, so that
+/// they run beside an API server in this process as well as against one elsewhere; one set per cluster.
+public struct ControllerSet: Sendable {
+    private let client: APIClient
+    private let logger: Logger
+    private let time: TimeSource
+    private let rootCertificate: String?
+
+    /// - Parameters:
+    ///   - rootCertificate: the API's certificate authority in PEM form, published to every namespace as the
+    ///     ConfigMap `kube-root-ca.crt`; nil publishes none.
+    ///   - time: what delays and deadlines are measured by.
+    public init(
+        client: APIClient, logger: Logger, rootCertificate: String? = nil, time: TimeSource = .system
+    ) {
+        self.client = client
+        self.logger = logger
+        self.time = time
+        self.rootCertificate = rootCertificate
+    }
+
+    /// Runs all of them until the task is cancelled, and returns then. Errors of the API are theirs to deal with:
+    /// they are logged and tried again.
+    public func run() async throws {
+        let deployments = informer(Deployment.self)
+        let sets = informer(ReplicaSet.self)
+        let pods = informer(Pod.self)
+        let nodes = informer(Node.self)
+
+        let deploymentEvents = recorder("deployment-controller")
+        let setEvents = recorder("replicaset-controller")
+        let schedulerEvents = recorder(Scheduler.name)
+
+        let deploymentController = DeploymentController(
+            client: client, deployments: deployments, sets: sets, pods: pods, events: deploymentEvents, time: time,
+            logger: logger)
+        let setController = ReplicaSetController(
+            client: client, sets: sets, pods: pods, events: setEvents, time: time, logger: logger)
+        let scheduler = Scheduler(
+            client: client, pods: pods, nodes: nodes, events: schedulerEvents, time: time, logger: logger)
+
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { await deployments.run() }
+            group.addTask { await sets.run() }
+            group.addTask { await pods.run() }
+            group.addTask { await nodes.run() }
+            for recorder in [deploymentEvents, setEvents, schedulerEvents] { group.addTask { await recorder.run() } }
+
+            // Nothing is done before everything is known: what a cache has not heard of yet would be made twice.
+            try await deployments.waitUntilSynced()
+            try await sets.waitUntilSynced()
+            try await pods.waitUntilSynced()
+            try await nodes.waitUntilSynced()
+            group.addTask { await deploymentController.run() }
+            group.addTask { await setController.run() }
+            group.addTask { await scheduler.run() }
+        }
+    }
+
+    private func informer<Object: KubernetesObject>(_ type: Object.Type) -> Informer<Object> {
+        let logger = logger
+        return Informer(type, client: client, time: time) { error in
+            logger.warning(
+                "cannot follow the API's objects, trying again",
+                metadata: ["kind": "\(Object.groupVersionKind.kind)", "error": "\(error)"])
+        }
+    }
+
+    private func recorder(_ component: String) -> EventRecorder {
+        let logger = logger
+        return EventRecorder(client: client, component: component, time: time) { error in
+            logger.warning("an event was not written", metadata: ["component": "\(component)", "error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,204 @@
+import KubernetesAPI
+import Logging
+import Synchronization
+
+/// Gives each pod without a node one that it fits on. A pod that fits on none is told why, and tried again when
+/// something changed that may help: a node, or a pod that went.
+final class Scheduler: Sendable {
+    /// `spec.schedulerName` of the pods that are this scheduler's.
+    static let name = "default-scheduler"
+    private static let firstBackoff = Duration.seconds(1)
+    private static let maxBackoff = Duration.seconds(10)
+    /// How long a pod waits at most though nothing has changed.
+    private static let flushAfter = Duration.seconds(300)
+
+    private struct Waiting {
+        var attempts: Int
+        var lastAttempt: Duration
+    }
+
+    private struct State {
+        var view = ClusterView()
+        /// Pods that found no node.
+        var waiting: [ObjectKey: Waiting] = [:]
+    }
+
+    private let client: APIClient
+    private let time: TimeSource
+    private let elapsed: @Sendable () -> Duration
+    private let logger: Logger
+    private let pods: Informer<Pod>
+    private let events: EventRecorder
+    private let queue: WorkQueue<ObjectKey>
+    private let state = Mutex(State())
+
+    init(
+        client: APIClient, pods: Informer<Pod>, nodes: Informer<Node>, events: EventRecorder, time: TimeSource,
+        logger: Logger
+    ) {
+        self.client = client
+        self.time = time
+        self.logger = logger
+        self.pods = pods
+        self.events = events
+        elapsed = time.stopwatch()
+        queue = WorkQueue(time: time)
+        nodes.onChange { [weak self] in self?.nodeChanged($0) }
+        pods.onChange { [weak self] in self?.podChanged($0) }
+    }
+
+    /// Works until the task is cancelled. The informers run elsewhere and are synced before.
+    ///
+    /// Decisions are made one at a time, under a lock; several workers let one pod's binding be written while the
+    /// next is decided.
+    func run() async {
+        await queue.run(workers: 16) { [self] key in
+            do {
+                return try await schedule(key)
+            } catch {
+                if !(error is CancellationError) {
+                    logger.debug("pod not bound yet", metadata: ["key": "\(key)", "error": "\(error)"])
+                }
+                return .failed
+            }
+        }
+    }
+
+    // MARK: What changed
+
+    private func nodeChanged(_ change: ObjectChange<Node>) {
+        switch change {
+        case .synced: return
+        case .added(let node):
+            state.withLock { $0.view.set(node) }
+        case .modified(let old, let node):
+            state.withLock { $0.view.set(node) }
+            // A heartbeat changes nothing that a pod waits for.
+            guard
+                old.spec != node.spec || old.status.allocatable != node.status.allocatable
+                    || old.metadata.labels != node.metadata.labels
+            else { return }
+        case .deleted(let node):
+            return state.withLock { $0.view.remove(node) }
+        }
+        retryWaiting()
+    }
+
+    private func podChanged(_ change: ObjectChange<Pod>) {
+        switch change {
+        case .synced: return
+        case .added(let pod), .modified(_, let pod):
+            if pod.isTerminated { return podGone(pod) }
+            if !pod.spec.nodeName.isEmpty {
+                state.withLock { state in
+                    state.view.place(pod, on: pod.spec.nodeName)
+                    state.waiting[pod.key] = nil
+                }
+            } else if isMine(pod) {
+                // A change of a pod's status (such as the one that says that it found no node) is none to it.
+                if case .modified(let old, let new) = change, old.spec == new.spec,
+                    old.metadata.labels == new.metadata.labels, old.metadata.uid == new.metadata.uid,
+                    old.metadata.resourceVersion != new.metadata.resourceVersion
+                {
+                    return
+                }
+                queue.add(pod.key)
+            }
+        case .deleted(let pod): podGone(pod)
+        }
+    }
+
+    private func podGone(_ pod: Pod) {
+        let madeRoom = state.withLock { state in
+            state.waiting[pod.key] = nil
+            return state.view.withdraw(pod.key)
+        }
+        if madeRoom { retryWaiting() }
+    }
+
+    private func isMine(_ pod: Pod) -> Bool {
+        pod.spec.nodeName.isEmpty && !pod.metadata.isBeingDeleted && !pod.isTerminated
+            && pod.spec.schedulingGates.isEmpty
+            && (pod.spec.schedulerName.isEmpty || pod.spec.schedulerName == Self.name)
+    }
+
+    /// Tries the pods that wait, each when its back-off since its last attempt is over.
+    private func retryWaiting() {
+        let now = elapsed()
+        let waiting = state.withLock { $0.waiting }
+        for (key, pod) in waiting {
+            let backoff = min(Self.firstBackoff * (1 << min(pod.attempts - 1, 8)), Self.maxBackoff)
+            queue.add(key, after: pod.lastAttempt + backoff - now)
+        }
+    }
+
+    // MARK: Making it so
+
+    private func schedule(_ key: ObjectKey) async throws -> WorkQueue<ObjectKey>.Outcome {
+        guard let pod = pods.cache[key], isMine(pod) else {
+            state.withLock { $0.waiting[key] = nil }
+            return .done
+        }
+        let now = elapsed()
+        // In one step with the decision, so that a change that comes right after it finds the pod waiting.
+        let choice = state.withLock { state in
+            let choice = state.view.schedule(pod)
+            if case .failure = choice {
+                state.waiting[key] = Waiting(attempts: (state.waiting[key]?.attempts ?? 0) + 1, lastAttempt: now)
+            }
+            return choice
+        }
+        switch choice {
+        case .success(let node):
+            do {
+                try await bind(pod, to: node)
+            } catch {
+                state.withLock { _ = $0.view.withdraw(key) }
+                if let error = error as? APIError, error.isNotFound || error.isConflict { return .done }
+                throw error
+            }
+            events.record(
+                pod, reason: ControllerReason.scheduled, message: "Successfully assigned \(pod.key) to \(node)")
+            return .done
+        case .failure(let misfit):
+            events.record(pod, .warning, reason: ControllerReason.failedScheduling, message: misfit.message)
+            try await report(misfit, on: pod)
+            return .again(after: Self.flushAfter)
+        }
+    }
+
+    /// `POST .../pods/{name}/binding`.
+    private func bind(_ pod: Pod, to node: String) async throws {
+        var binding = Binding()
+        binding.metadata.name = pod.metadata.name
+        binding.metadata.namespace = pod.metadata.namespace
+        // A namesake that came since then is another pod.
+        binding.metadata.uid = pod.metadata.uid
+        binding.target.kind = Node.groupVersionKind.kind
+        binding.target.name = node
+        _ = try await client.transport.send(
+            APIRequest(
+                verb: .create, group: "", version: "v1", resource: "pods", namespace: pod.metadata.namespace,
+                name: pod.metadata.name, subresource: "binding", body: binding.json))
+    }
+
+    private func report(_ misfit: ClusterView.Misfit, on pod: Pod) async throws {
+        var pod = pod
+        let present = pod.status.conditions.first { $0.type == .podScheduled }
+        var condition = PodCondition()
+        condition.type = .podScheduled
+        condition.status = .false
+        condition.reason = ControllerReason.unschedulable
+        condition.message = misfit.message
+        condition.lastTransitionTime = present?.status == .false ? present?.lastTransitionTime : time.now
+        guard condition != present else { return }
+        pod.status.conditions.removeAll { $0.type == .podScheduled }
+        pod.status.conditions.append(condition)
+        if pod.status.phase.isEmpty { pod.status.phase = .pending }
+        do {
+            _ = try await client.updateStatus(pod)
+        } catch let error as APIError where error.isNotFound {
+            return
+        }
+    }
+}
