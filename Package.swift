@@ -52,7 +52,7 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "KubernetesAPI",
+                "KubernetesAPI", "Failpoint",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -99,18 +99,20 @@ let package = Package(
         .target(
             name: "PodRuntime",
             dependencies: [
-                "LinuxKernel", "ShimProtocol",
+                "LinuxKernel", "ShimProtocol", "Failpoint",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         // One tiny supervisor per pod. Neither Foundation nor concurrency.
         .executableTarget(
-            name: "pod-shim", dependencies: ["LinuxKernel", "ShimProtocol"], swiftSettings: strict,
+            name: "pod-shim", dependencies: ["LinuxKernel", "ShimProtocol", "Failpoint"], swiftSettings: strict,
             linkerSettings: staticExecutable),
         // The jailed helper that unpacks archives; the only one that links libarchive.
         .executableTarget(
             name: "image-unpacker", dependencies: ["LinuxKernel", "CArchive"], swiftSettings: strict),
+        // Named points where a test may kill the process. No dependencies, so that every layer can have them.
+        .target(name: "Failpoint", swiftSettings: strict),
         .target(name: "ShimProtocol", dependencies: ["LinuxKernel"], swiftSettings: strict),
         .target(name: "LinuxKernel", dependencies: ["CLinux"], swiftSettings: strict),
         .target(
