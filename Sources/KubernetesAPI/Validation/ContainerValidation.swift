@@ -1,0 +1,258 @@
+extension Container {
+    static let pullPolicies: [PullPolicy] = [.always, .ifNotPresent, .never]
+    static let protocols: [Protocol] = [.sctp, .tcp, .udp]
+
+    /// `validateContainerCommon`, and the probes.
+    func validate(
+        volumeNames: Set<String>, usesHostNetwork: Bool, at path: FieldPath, into errors: inout FieldErrors
+    ) {
+        if name.isEmpty {
+            errors.required(path.child("name"))
+        } else {
+            errors.invalid(path.child("name"), name, NameRules.dns1123Label(name))
+        }
+        if image.isEmpty {
+            errors.required(path.child("image"))
+        } else if image.first?.isWhitespace == true || image.last?.isWhitespace == true {
+            errors.invalid(path.child("image"), image, "must not have leading or trailing whitespace")
+        }
+        errors.requireKnown(path.child("imagePullPolicy"), imagePullPolicy, of: Self.pullPolicies)
+        errors.requireKnown(
+            path.child("terminationMessagePolicy"), terminationMessagePolicy, of: [.file, .fallbackToLogsOnError])
+        validatePorts(usesHostNetwork: usesHostNetwork, at: path.child("ports"), into: &errors)
+        for (index, variable) in env.enumerated() { variable.validate(at: path.child("env")[index], into: &errors) }
+        for (index, source) in envFrom.enumerated() {
+            source.validate(at: path.child("envFrom")[index], into: &errors)
+        }
+        validateMounts(volumeNames: volumeNames, at: path.child("volumeMounts"), into: &errors)
+        resources.validate(at: path.child("resources"), into: &errors)
+        securityContext?.validate(at: path.child("securityContext"), into: &errors)
+        livenessProbe?.validate(.liveness, at: path.child("livenessProbe"), into: &errors)
+        readinessProbe?.validate(.readiness, at: path.child("readinessProbe"), into: &errors)
+        startupProbe?.validate(.startup, at: path.child("startupProbe"), into: &errors)
+    }
+
+    /// An init container that has to end cannot be probed.
+    func validateAsInitContainer(at path: FieldPath, into errors: inout FieldErrors) {
+        if let policy = restartPolicy?.rawValue, !policy.isEmpty, policy != "Always" {
+            errors.notSupported(path.child("restartPolicy"), policy, ["Always"])
+        }
+        guard !isSidecar else { return }
+        let members: [(String, Bool)] = [
+            ("lifecycle", lifecycle != nil), ("livenessProbe", livenessProbe != nil),
+            ("readinessProbe", readinessProbe != nil), ("startupProbe", startupProbe != nil),
+        ]
+        for (field, isSet) in members where isSet {
+            errors.forbidden(path.child(field), "may not be set for init containers without restartPolicy=Always")
+        }
+    }
+
+    private func validatePorts(usesHostNetwork: Bool, at path: FieldPath, into errors: inout FieldErrors) {
+        var names: Set<String> = []
+        for (index, port) in ports.enumerated() {
+            let path = path[index]
+            if !port.name.isEmpty {
+                let problems = NameRules.portName(port.name)
+                errors.invalid(path.child("name"), port.name, problems)
+                if problems.isEmpty, !names.insert(port.name).inserted {
+                    errors.duplicate(path.child("name"), port.name)
+                }
+            }
+            if port.containerPort == 0 {
+                errors.required(path.child("containerPort"))
+            } else {
+                errors.requirePort(path.child("containerPort"), port.containerPort)
+            }
+            if port.hostPort != 0 {
+                errors.requirePort(path.child("hostPort"), port.hostPort)
+                if usesHostNetwork, port.hostPort != port.containerPort {
+                    errors.invalid(
+                        path.child("containerPort"), port.containerPort,
+                        "must match `hostPort` when `hostNetwork` is true")
+                }
+            }
+            errors.requireKnown(path.child("protocol"), port.protocol, of: Self.protocols)
+        }
+    }
+
+    private func validateMounts(
+        volumeNames: Set<String>, at path: FieldPath, into errors: inout FieldErrors
+    ) {
+        var mountPaths: Set<String> = []
+        for (index, mount) in volumeMounts.enumerated() {
+            let path = path[index]
+            if mount.name.isEmpty {
+                errors.required(path.child("name"))
+            } else if !volumeNames.contains(mount.name) {
+                errors.notFound(path.child("name"), mount.name)
+            }
+            if mount.mountPath.isEmpty { errors.required(path.child("mountPath")) }
+            if !mountPaths.insert(mount.mountPath).inserted {
+                errors.invalid(path.child("mountPath"), mount.mountPath, "must be unique")
+            }
+            if !mount.subPath.isEmpty { errors.requireInside(path.child("subPath"), mount.subPath) }
+            if !mount.subPathExpr.isEmpty {
+                if !mount.subPath.isEmpty {
+                    errors.invalid(
+                        path.child("subPathExpr"), mount.subPathExpr, "subPathExpr and subPath are mutually exclusive")
+                }
+                errors.requireInside(path.child("subPathExpr"), mount.subPathExpr)
+            }
+        }
+    }
+}
+
+extension EnvVar {
+    private static let fieldPaths: Set<String> = [
+        "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
+        "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
+    ]
+
+    fileprivate func validate(at path: FieldPath, into errors: inout FieldErrors) {
+        if name.isEmpty {
+            errors.required(path.child("name"))
+        } else {
+            errors.invalid(path.child("name"), name, NameRules.environmentVariable(name))
+        }
+        guard let source = valueFrom else { return }
+        let path = path.child("valueFrom")
+        let count = source.json.objectValue?.count ?? 0
+        if count == 0 {
+            errors.invalid(
+                path, "",
+                "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or "
+                    + "`fileKeyRef`")
+        } else if !value.isEmpty {
+            errors.invalid(path, "", "may not be specified when `value` is not empty")
+        } else if count > 1 {
+            errors.invalid(path, "", "may not have more than one field specified at a time")
+        }
+        if let field = source.fieldRef {
+            let path = path.child("fieldRef")
+            if field.fieldPath.isEmpty {
+                errors.required(path.child("fieldPath"))
+            } else if !Self.fieldPaths.contains(field.fieldPath), !Self.isSubscript(field.fieldPath) {
+                errors.notSupported(path.child("fieldPath"), field.fieldPath, Array(Self.fieldPaths))
+            }
+        }
+        if let key = source.configMapKeyRef {
+            errors.requireKey(path.child("configMapKeyRef"), name: key.name, key: key.key)
+        }
+        if let key = source.secretKeyRef {
+            errors.requireKey(path.child("secretKeyRef"), name: key.name, key: key.key)
+        }
+        if let resource = source.resourceFieldRef { resource.validate(at: path.child("resourceFieldRef"), into: &errors) }
+    }
+
+    /// `metadata.labels['key']` or `metadata.annotations['key']`.
+    private static func isSubscript(_ path: String) -> Bool {
+        ["metadata.labels['", "metadata.annotations['"].contains { path.hasPrefix($0) } && path.hasSuffix("']")
+    }
+}
+
+extension ResourceFieldSelector {
+    func validate(at path: FieldPath, into errors: inout FieldErrors) {
+        let known = [
+            "limits.cpu", "limits.memory", "limits.ephemeral-storage", "requests.cpu", "requests.memory",
+            "requests.ephemeral-storage",
+        ]
+        if resource.isEmpty {
+            errors.required(path.child("resource"))
+        } else if !known.contains(resource), !resource.contains(".hugepages-") {
+            errors.notSupported(path.child("resource"), resource, known)
+        }
+    }
+}
+
+extension FieldErrors {
+    fileprivate mutating func requireKey(_ path: FieldPath, name: String, key: String) {
+        if name.isEmpty { required(path.child("name")) }
+        if key.isEmpty {
+            required(path.child("key"))
+        } else {
+            invalid(path.child("key"), key, NameRules.configMapKey(key))
+        }
+    }
+
+    /// A path below a volume's root.
+    mutating func requireInside(_ path: FieldPath, _ value: String) {
+        if value.hasPrefix("/") { invalid(path, value, "must be a relative path") }
+        if value.split(separator: "/").contains("..") { invalid(path, value, "must not contain '..'") }
+    }
+}
+
+extension EnvFromSource {
+    fileprivate func validate(at path: FieldPath, into errors: inout FieldErrors) {
+        if !prefix.isEmpty { errors.invalid(path.child("prefix"), prefix, NameRules.environmentVariable(prefix)) }
+        switch (configMapRef, secretRef) {
+        case (nil, nil): errors.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`")
+        case (.some, .some): errors.invalid(path, "", "may not have more than one field specified at a time")
+        case (let map?, nil):
+            if map.name.isEmpty { errors.required(path.child("configMapRef").child("name")) }
+        case (nil, let secret?):
+            if secret.name.isEmpty { errors.required(path.child("secretRef").child("name")) }
+        }
+    }
+}
+
+extension ResourceRequirements {
+    /// `validateResourceRequirements`: amounts are not negative, and what is requested is within the limit.
+    func validate(at path: FieldPath, into errors: inout FieldErrors) {
+        for (name, limit) in limits.sorted(by: { $0.key < $1.key }) {
+            Self.validate(name, limit, at: path.child("limits"), into: &errors)
+        }
+        for (name, request) in requests.sorted(by: { $0.key < $1.key }) {
+            let path = path.child("requests")
+            Self.validate(name, request, at: path, into: &errors)
+            let mustEqual = !Self.isOvercommittable(name)
+            guard let limit = limits[name] else {
+                if mustEqual { errors.required(path.child("limits"), "Limit must be set for non overcommitable resources") }
+                continue
+            }
+            if mustEqual, request != limit {
+                errors.invalid(path, request.canonical, "must be equal to \(name) limit of \(limit.canonical)")
+            } else if request > limit {
+                errors.invalid(
+                    path, request.canonical, "must be less than or equal to \(name) limit of \(limit.canonical)")
+            }
+        }
+    }
+
+    private static func isOvercommittable(_ name: String) -> Bool {
+        !name.hasPrefix("hugepages-") && (!name.contains("/") || name.contains("kubernetes.io/"))
+    }
+
+    private static func validate(
+        _ name: String, _ quantity: Quantity, at path: FieldPath, into errors: inout FieldErrors
+    ) {
+        errors.invalid(path, name, NameRules.qualifiedName(name))
+        if !name.contains("/"), !["cpu", "memory", "ephemeral-storage"].contains(name),
+            !name.hasPrefix("hugepages-")
+        {
+            errors.invalid(path[name], name, "must be a standard resource for containers")
+        }
+        if !quantity.isValid {
+            errors.invalid(path[name], quantity.text, Quantity.syntaxProblem)
+        } else if quantity.sign < 0 {
+            errors.invalid(path[name], quantity.canonical, FieldErrors.notNegative)
+        } else if !isOvercommittable(name), quantity.milliValue % 1000 != 0 {
+            errors.invalid(path[name], quantity.canonical, "must be an integer")
+        }
+    }
+}
+
+extension SecurityContext {
+    fileprivate func validate(at path: FieldPath, into errors: inout FieldErrors) {
+        errors.requireID(path.child("runAsUser"), runAsUser)
+        errors.requireID(path.child("runAsGroup"), runAsGroup)
+        guard allowPrivilegeEscalation == false else { return }
+        if privileged == true {
+            errors.invalid(path, json, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true")
+        }
+        if capabilities?.add.contains(where: { ["CAP_SYS_ADMIN", "SYS_ADMIN"].contains($0) }) ?? false {
+            errors.invalid(
+                path, json,
+                "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN")
+        }
+    }
+}
