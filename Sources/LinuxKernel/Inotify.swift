@@ -60,11 +60,22 @@ public final class Inotify: Sendable {
 
 /// poll(2) on one descriptor, with a deadline that interruptions do not stretch.
 public enum Poll {
+    /// Indexes of the descriptors that can be read (or have ended); empty where none could within `milliseconds`.
+    public static func wait(
+        any descriptors: [FileDescriptor], milliseconds: Int32
+    ) throws(SystemError) -> Set<Int> {
+        var entries = descriptors.map { pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0) }
+        let result = Glibc.poll(&entries, nfds_t(entries.count), milliseconds)
+        let code = Glibc.errno
+        if result < 0 && code != EINTR { throw SystemError(call: "poll", errno: code) }
+        return result <= 0 ? [] : Set(entries.indices.filter { entries[$0].revents != 0 })
+    }
+
     /// False where nothing happened within `milliseconds` (negative: for ever).
     public static func wait(
         _ descriptor: FileDescriptor, for events: Int16, milliseconds: Int32
     ) throws(SystemError) -> Bool {
-        let start = Monotonic.milliseconds()
+        let start = (Clock.monotonic() / 1_000_000)
         var left = milliseconds
         while true {
             var entry = pollfd(fd: descriptor.rawValue, events: events, revents: 0)
@@ -73,19 +84,8 @@ public enum Poll {
             let code = Glibc.errno
             guard code == EINTR else { throw SystemError(call: "poll", errno: code) }
             if milliseconds >= 0 {
-                left = max(0, milliseconds - Int32(clamping: Monotonic.milliseconds() - start))
+                left = max(0, milliseconds - Int32(clamping: (Clock.monotonic() / 1_000_000) - start))
             }
         }
     }
-}
-
-/// CLOCK_MONOTONIC.
-public enum Monotonic {
-    public static func nanoseconds() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
-
-    public static func milliseconds() -> Int64 { nanoseconds() / 1_000_000 }
 }

@@ -1,0 +1,224 @@
+import Glibc
+
+/// rtnetlink(7): the messages that pod networking needs. Addresses are IPv4, in four bytes.
+public enum RouteMessage {
+    static let newLink: UInt16 = 16
+    static let deleteLink: UInt16 = 17
+    static let getLink: UInt16 = 18
+    static let setLink: UInt16 = 19
+    static let newAddress: UInt16 = 20
+    static let getAddress: UInt16 = 22
+    static let newRoute: UInt16 = 24
+    static let getRoute: UInt16 = 26
+
+    // IFLA_* of linux/if_link.h
+    private static let linkAddress: UInt16 = 1
+    private static let linkName: UInt16 = 3
+    private static let linkMaster: UInt16 = 10
+    private static let linkInfo: UInt16 = 18
+    private static let linkAlias: UInt16 = 20
+    private static let linkNamespaceDescriptor: UInt16 = 28
+    private static let infoKind: UInt16 = 1
+    private static let infoData: UInt16 = 2
+    private static let vethPeer: UInt16 = 1
+
+    /// struct ifinfomsg; `up` sets IFF_UP and says that it is meant to change.
+    private static func linkHeader(index: Int32 = 0, up: Bool = false) -> [UInt8] {
+        var bytes: [UInt8] = [0, 0, 0, 0]
+        bytes.append(native: index)
+        bytes.append(native: UInt32(up ? 1 : 0))
+        bytes.append(native: UInt32(up ? 1 : 0))
+        return bytes
+    }
+
+    /// A bridge that is up, with a fixed hardware address (it would take the lowest of its ports' otherwise, and
+    /// every neighbour entry of it would go stale when that port leaves).
+    public static func addBridge(_ name: String, hardwareAddress: [UInt8]) -> NetlinkMessage {
+        var message = NetlinkMessage(
+            type: newLink, flags: NetlinkFlag.create | NetlinkFlag.exclusive | NetlinkFlag.acknowledge,
+            purpose: "add bridge \(name)", header: linkHeader(up: true))
+        message.attribute(linkName, name)
+        message.attribute(linkAddress, hardwareAddress)
+        message.nested(linkInfo) { $0.attribute(infoKind, "bridge") }
+        return message
+    }
+
+    /// Free text on a device (`ip link show` prints it).
+    public static func setAlias(_ name: String, _ alias: String) -> NetlinkMessage {
+        var message = NetlinkMessage(
+            type: setLink, flags: NetlinkFlag.acknowledge, purpose: "set alias of \(name)", header: linkHeader())
+        message.attribute(linkName, name)
+        message.attribute(linkAlias, alias)
+        return message
+    }
+
+    /// Both ends of a veth in one message: the near one a port of `bridge`, the far one born inside another network
+    /// namespace under its final name, so that nothing has to be moved or renamed; both up.
+    ///
+    /// - Parameter namespace: of the far end; it has to stay open until the kernel has answered.
+    public static func addVeth(
+        _ name: String, bridge: Int32, peer: String, hardwareAddress: [UInt8], namespace: FileDescriptor
+    ) -> NetlinkMessage {
+        var message = NetlinkMessage(
+            type: newLink, flags: NetlinkFlag.create | NetlinkFlag.exclusive | NetlinkFlag.acknowledge,
+            purpose: "add device \(name)", header: linkHeader(up: true))
+        message.attribute(linkName, name)
+        message.attribute(linkMaster, UInt32(bitPattern: bridge))
+        message.nested(linkInfo) {
+            $0.attribute(infoKind, "veth")
+            $0.nested(infoData) {
+                $0.nested(vethPeer, header: linkHeader(up: true)) {
+                    $0.attribute(linkName, peer)
+                    $0.attribute(linkAddress, hardwareAddress)
+                    $0.attribute(linkNamespaceDescriptor, UInt32(bitPattern: namespace.rawValue))
+                }
+            }
+        }
+        return message
+    }
+
+    public static func setUp(index: Int32, name: String) -> NetlinkMessage {
+        NetlinkMessage(
+            type: newLink, flags: NetlinkFlag.acknowledge, purpose: "set \(name) up",
+            header: linkHeader(index: index, up: true))
+    }
+
+    public static func deleteLink(_ name: String) -> NetlinkMessage {
+        var message = NetlinkMessage(
+            type: deleteLink, flags: NetlinkFlag.acknowledge, purpose: "delete device \(name)", header: linkHeader())
+        message.attribute(linkName, name)
+        return message
+    }
+
+    /// One device by name; its reply is parsed by `Link`.
+    public static func getLink(_ name: String) -> NetlinkMessage {
+        var message = NetlinkMessage(
+            type: getLink, flags: NetlinkFlag.acknowledge, purpose: "find device \(name)", header: linkHeader())
+        message.attribute(linkName, name)
+        return message
+    }
+
+    public static func listLinks() -> NetlinkMessage {
+        NetlinkMessage(type: getLink, flags: NetlinkFlag.dump, purpose: "list devices", header: linkHeader())
+    }
+
+    public static func addAddress(_ address: [UInt8], prefixLength: UInt8, index: Int32) -> NetlinkMessage {
+        // struct ifaddrmsg: family, prefix length, flags, scope, index
+        var header: [UInt8] = [UInt8(AF_INET), prefixLength, 0, 0]
+        header.append(native: index)
+        var message = NetlinkMessage(
+            type: newAddress, flags: NetlinkFlag.create | NetlinkFlag.replace | NetlinkFlag.acknowledge,
+            purpose: "add address \(dotted(address))/\(prefixLength)", header: header)
+        message.attribute(2, address)  // IFA_LOCAL
+        message.attribute(1, address)  // IFA_ADDRESS
+        return message
+    }
+
+    public static func listAddresses() -> NetlinkMessage {
+        var header: [UInt8] = [UInt8(AF_INET), 0, 0, 0]
+        header.append(native: UInt32(0))
+        return NetlinkMessage(
+            type: getAddress, flags: NetlinkFlag.dump, purpose: "list addresses", header: header)
+    }
+
+    /// A route of the main table.
+    ///
+    /// - Parameters:
+    ///   - destination: nil is the default route.
+    ///   - gateway: nil for what is on the link itself. A gateway is taken to be on the link (RTNH_F_ONLINK): with an
+    ///     address of /32 no other route says so.
+    public static func addRoute(
+        to destination: (address: [UInt8], prefixLength: UInt8)?, gateway: [UInt8]?, index: Int32
+    ) -> NetlinkMessage {
+        let onLink: UInt32 = 4
+        let scopeLink: UInt8 = 253
+        // struct rtmsg: family, dst_len, src_len, tos, table, protocol (3 = boot), scope, type (1 = unicast), flags
+        var header: [UInt8] = [
+            UInt8(AF_INET), destination?.prefixLength ?? 0, 0, 0, 254, 3, gateway == nil ? scopeLink : 0, 1,
+        ]
+        header.append(native: gateway == nil ? UInt32(0) : onLink)
+        let words = destination.map { "\(dotted($0.address))/\($0.prefixLength)" } ?? "default"
+        var message = NetlinkMessage(
+            type: newRoute, flags: NetlinkFlag.create | NetlinkFlag.replace | NetlinkFlag.acknowledge,
+            purpose: "add route \(words)", header: header)
+        if let destination { message.attribute(1, destination.address) }  // RTA_DST
+        if let gateway { message.attribute(5, gateway) }  // RTA_GATEWAY
+        message.attribute(4, UInt32(bitPattern: index))  // RTA_OIF
+        return message
+    }
+
+    public static func listRoutes() -> NetlinkMessage {
+        NetlinkMessage(
+            type: getRoute, flags: NetlinkFlag.dump, purpose: "list routes",
+            header: [UInt8(AF_INET)] + [UInt8](repeating: 0, count: 11))
+    }
+
+    static func dotted(_ address: [UInt8]) -> String { address.map(String.init).joined(separator: ".") }
+
+    /// A network device, or the notification that one came or went.
+    public struct Link: Sendable, Hashable {
+        public let index: Int32
+        public let name: String
+        /// `bridge`, `veth`, ...; empty for hardware.
+        public let kind: String
+        public let alias: String
+        public let hardwareAddress: [UInt8]
+        /// Index of the bridge that it is a port of, or 0.
+        public let master: Int32
+        public let isUp: Bool
+        /// The kernel tells that it is gone (RTM_DELLINK).
+        public let isDeleted: Bool
+
+        /// Nil where the reply is no link. A bridge that loses a port tells it as a deletion, too, of family
+        /// AF_BRIDGE: that is no end of the device, and no link here.
+        public init?(_ reply: NetlinkReply) {
+            guard reply.type == RouteMessage.newLink || reply.type == RouteMessage.deleteLink,
+                reply.payload.count >= 16, reply.payload[0] == 0
+            else { return nil }
+            let attributes = reply.attributes(after: 16)
+            index = reply.payload.native(at: 4, as: Int32.self)
+            isUp = reply.payload.native(at: 8, as: UInt32.self) & 1 != 0
+            isDeleted = reply.type == RouteMessage.deleteLink
+            name = attributes[linkName]?.text ?? ""
+            alias = attributes[linkAlias]?.text ?? ""
+            hardwareAddress = attributes[linkAddress] ?? []
+            master = attributes[linkMaster]?.native(at: 0, as: Int32.self) ?? 0
+            kind = NetlinkReply.attributes(attributes[linkInfo] ?? [])[infoKind]?.text ?? ""
+        }
+    }
+
+    /// An IPv4 address of a device.
+    public struct Address: Sendable, Hashable {
+        public let index: Int32
+        public let address: [UInt8]
+        public let prefixLength: UInt8
+
+        public init?(_ reply: NetlinkReply) {
+            let attributes = reply.attributes(after: 8)
+            guard reply.type == RouteMessage.newAddress, reply.payload.count >= 8,
+                let address = attributes[2] ?? attributes[1], address.count == 4
+            else { return nil }
+            self.address = address
+            prefixLength = reply.payload[1]
+            index = reply.payload.native(at: 4, as: Int32.self)
+        }
+    }
+
+    /// An IPv4 route of any table.
+    public struct Route: Sendable, Hashable {
+        public let destination: [UInt8]
+        public let prefixLength: UInt8
+        public let table: UInt8
+        public let index: Int32
+
+        public init?(_ reply: NetlinkReply) {
+            guard reply.type == RouteMessage.newRoute, reply.payload.count >= 12, reply.payload[0] == UInt8(AF_INET)
+            else { return nil }
+            let attributes = reply.attributes(after: 12)
+            prefixLength = reply.payload[1]
+            table = reply.payload[4]
+            destination = attributes[1] ?? [0, 0, 0, 0]
+            index = attributes[4]?.native(at: 0, as: Int32.self) ?? 0
+        }
+    }
+}
