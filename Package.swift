@@ -124,6 +124,11 @@ let package = Package(
         // The demo server of examples/deployment.yaml; part of rootfs/myapp.
         .executableTarget(name: "myapp", swiftSettings: strict, linkerSettings: staticExecutable),
 
+        // Measures a running node from outside (`make bench`).
+        .executableTarget(
+            name: "benchmark",
+            dependencies: ["KubernetesAPI", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
         // The containers' program in tests and benchmarks.
         .executableTarget(
             name: "payload", path: "Tests/payload",

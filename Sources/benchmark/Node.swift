@@ -12,7 +12,7 @@ struct Node: Sendable {
     static let namespace = "default"
     static let deadline: Duration = .seconds(60)
 
-    func pod(_ name: String, restartPolicy: PodRestartPolicy, command: [String] = ["run"]) -> Pod {
+    func pod(_ name: String, restartPolicy: RestartPolicy, command: [String] = ["run"]) -> Pod {
         var container = Container()
         container.name = "payload"
         container.image = image
