@@ -71,7 +71,7 @@ public enum Process {
     /// Field 22 of /proc/PID/stat: when a process began, in clock ticks since boot. With the pid and the boot id it
     /// names a process for ever. Nil where there is no such process.
     public static func startTime(of pid: Int32) -> UInt64? {
-        guard let line = try? FileSystem.read("/proc/\(pid)/stat", limit: 4096),
+        guard let line = try? FileAccess.readText("/proc/\(pid)/stat"),
             let end = line.lastIndex(of: ")")
         else { return nil }
         let fields = line[line.index(after: end)...].split(separator: " ")
@@ -80,9 +80,7 @@ public enum Process {
 
     /// The boot that this is (/proc/sys/kernel/random/boot_id).
     public static func bootID() throws(SystemError) -> String {
-        var text = try FileSystem.read("/proc/sys/kernel/random/boot_id")
-        while text.last == "\n" { text.removeLast() }
-        return text
+        try FileAccess.readText("/proc/sys/kernel/random/boot_id")
     }
 
     /// Others may not ptrace this process or read what /proc/PID shows of its memory, unless they are root with
