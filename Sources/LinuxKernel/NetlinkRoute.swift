@@ -67,7 +67,7 @@ public enum RouteMessage {
         message.nested(linkInfo) {
             $0.attribute(infoKind, "veth")
             $0.nested(infoData) {
-                $0.nested(vethPeer, header: linkHeader(up: true)) {
+                $0.nested(vethPeer, header: linkHeader()) {
                     $0.attribute(linkName, peer)
                     $0.attribute(linkAddress, hardwareAddress)
                     $0.attribute(linkNamespaceDescriptor, UInt32(bitPattern: namespace.rawValue))

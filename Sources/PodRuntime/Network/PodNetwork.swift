@@ -266,6 +266,7 @@ public final class PodNetwork: Sendable {
                 }
                 let gateway = IPv4Range.bytes(range.network + 1)
                 try pod.request([
+                    RouteMessage.setUp(index: index, name: "eth0"),
                     RouteMessage.addAddress(IPv4Range.bytes(address), prefixLength: 32, index: index),
                     RouteMessage.addRoute(to: (gateway, 32), gateway: nil, index: index),
                     RouteMessage.addRoute(to: nil, gateway: gateway, index: index),
