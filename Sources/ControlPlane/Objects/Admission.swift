@@ -1,0 +1,84 @@
+import KubernetesAPI
+
+/// What the API server's admission plugins do to objects on their way in: NamespaceLifecycle, ServiceAccount,
+/// Priority, DefaultTolerationSeconds.
+extension ObjectService {
+    /// Checks that the object may be made and completes it.
+    func admit(_ value: JSONValue, _ request: ObjectRequest) throws -> JSONValue {
+        try checkNamespaceAccepts(request, name: value[path: "metadata", "name"]?.stringValue ?? "")
+        guard request.resource.plural == "pods" else { return value }
+        return try admitPod(value, request)
+    }
+
+    private func checkNamespaceAccepts(_ request: ObjectRequest, name: String) throws(APIError) {
+        guard request.resource.isNamespaced,
+            let namespaces = catalogue.resource(group: "", version: "v1", plural: "namespaces")
+        else { return }
+        let key = ObjectKey(namespace: "", name: request.namespace)
+        guard let namespace = store.object(namespaces.qualifiedName, key) else {
+            throw .notFound(namespaces, request.namespace)
+        }
+        guard namespace.value[path: "metadata", "deletionTimestamp"] == nil else {
+            var error = APIError.forbidden(
+                request.resource, name,
+                because: "unable to create new content in namespace \(request.namespace) because it is being terminated"
+            )
+            var cause = StatusCause()
+            cause.reason = CauseType(rawValue: "NamespaceTerminating")
+            cause.message = "namespace \(request.namespace) is being terminated"
+            cause.field = "metadata.namespace"
+            error.status.details?.causes = [cause]
+            throw error
+        }
+    }
+
+    private func admitPod(_ value: JSONValue, _ request: ObjectRequest) throws(APIError) -> JSONValue {
+        var pod = value
+        var spec = pod["spec"]?.objectValue ?? JSONObject()
+        let name = pod[path: "metadata", "name"]?.stringValue ?? ""
+        let account = spec["serviceAccountName"]?.stringValue ?? spec["serviceAccount"]?.stringValue ?? "default"
+        if account != "default", store.object("serviceaccounts", ObjectKey(namespace: request.namespace, name: account)) == nil
+        {
+            throw .forbidden(
+                request.resource, name,
+                because: "error looking up service account \(request.namespace)/\(account): "
+                    + "serviceaccount \"\(account)\" not found")
+        }
+        spec["serviceAccountName"] = .string(account)
+        spec["serviceAccount"] = .string(account)
+        spec["priority"] = .integer(try priority(spec, request, name))
+        if spec["preemptionPolicy"] == nil { spec["preemptionPolicy"] = "PreemptLowerPriority" }
+        spec["tolerations"] = .array(Self.tolerations(spec["tolerations"]?.arrayValue ?? []))
+        pod["spec"] = .object(spec)
+        return pod
+    }
+
+    /// The built-in priority classes; there are no others yet.
+    private func priority(_ spec: JSONObject, _ request: ObjectRequest, _ name: String) throws(APIError) -> Int64 {
+        switch spec["priorityClassName"]?.stringValue ?? "" {
+        case "": return spec["priority"]?.integerValue ?? 0
+        case "system-cluster-critical": return 2_000_000_000
+        case "system-node-critical": return 2_000_001_000
+        case let other:
+            throw .forbidden(request.resource, name, because: "no PriorityClass with name \(other) was found")
+        }
+    }
+
+    /// Pods stay for five minutes on a node that does not answer, unless they say otherwise.
+    private static func tolerations(_ present: [JSONValue]) -> [JSONValue] {
+        var tolerations = present
+        for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+            let isTolerated = present.contains { toleration in
+                let effect = toleration["effect"]?.stringValue ?? ""
+                let tolerated = toleration["key"]?.stringValue ?? ""
+                return (tolerated == key || tolerated.isEmpty) && (effect == "NoExecute" || effect.isEmpty)
+            }
+            if !isTolerated {
+                tolerations.append([
+                    "key": .string(key), "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300,
+                ])
+            }
+        }
+        return tolerations
+    }
+}

@@ -1,0 +1,130 @@
+import Foundation
+import KubernetesAPI
+
+/// What kinds ask of their objects when they are made and changed: decoding, defaults, the parts that clients do not
+/// write, validation. The one place that uses the machinery of `KubernetesAPI` for it.
+enum ObjectRules {
+    // MARK: Decoding
+
+    /// Refuses or warns about what the kind does not have, and removes it together with members that are null.
+    static func check(
+        _ value: inout JSONValue, _ kind: GroupVersionKind, duplicates: [String],
+        validation: RequestOptions.FieldValidation
+    ) throws -> [String] {
+        let findings = Schema.shared.check(value, kind: kind)
+        if let refusal = findings.refusal(of: kind, duplicates: duplicates, strict: validation == .strict) {
+            throw refusal
+        }
+        if !findings.unknownFields.isEmpty {
+            value = Schema.shared.removingUnknownFields(from: value, kind: kind)
+        }
+        value = value.withoutNulls
+        return validation == .warn ? findings.strictProblems(duplicates: duplicates) : []
+    }
+
+    /// The same for what a patch made of an object: there it is the patch that is invalid.
+    static func checkPatched(
+        _ value: inout JSONValue, _ kind: GroupVersionKind, duplicates: [String],
+        validation: RequestOptions.FieldValidation
+    ) throws -> [String] {
+        let findings = Schema.shared.check(value, kind: kind)
+        let problems = findings.strictProblems(duplicates: duplicates)
+        if findings.mismatches.isEmpty, validation == .strict, !problems.isEmpty {
+            throw APIError(
+                code: 422, reason: .invalid,
+                message: "\(kind.kind) \"\(value[path: "metadata", "name"]?.stringValue ?? "")\" is invalid: "
+                    + "patch: Invalid value: strict decoding error: \(problems.joined(separator: ", "))")
+        }
+        return try check(&value, kind, duplicates: duplicates, validation: validation)
+    }
+
+    // MARK: Patches
+
+    static func patch(
+        _ present: JSONValue, _ type: APIRequest.PatchType, _ patch: JSONValue, _ resource: ServedResource
+    ) throws -> JSONValue {
+        present
+    }
+
+    // MARK: Defaults and the parts that clients do not write
+
+    static func prepareForCreation(_ value: JSONValue, _ resource: ServedResource) throws -> JSONValue {
+        var object = value
+        switch resource.kind.kind {
+        case "Namespace":
+            object["spec"] = ["finalizers": [.string(Deletion.namespaceFinalizer)]]
+            object["status"] = ["phase": "Active"]
+        case "Secret": object = Secrets.withStringData(object)
+        case "ReplicaSet": object["status"] = ["replicas": 0]
+        case "Deployment": object["status"] = .object(JSONObject())
+        case "Pod": object["status"] = ["phase": "Pending"]
+        default: break
+        }
+        object = applyDefaults(object, resource)
+        if resource.kind.kind == "Namespace" {
+            var labels = object[path: "metadata", "labels"] ?? .object(JSONObject())
+            labels["kubernetes.io/metadata.name"] = object[path: "metadata", "name"]
+            object["metadata"]?["labels"] = labels
+        }
+        return object
+    }
+
+    static func prepareForUpdate(
+        _ value: JSONValue, from old: JSONValue, _ resource: ServedResource, subresource: String
+    ) throws -> JSONValue {
+        var object = value
+        switch subresource {
+        case "status":
+            object["spec"] = old["spec"]
+        case "finalize":
+            object["status"] = old["status"]
+        default:
+            if resource.hasStatus { object["status"] = old["status"] }
+            if resource.kind.kind == "Namespace" { object["spec"] = old["spec"] }
+            if resource.kind.kind == "Secret" { object = Secrets.withStringData(object) }
+        }
+        return applyDefaults(object, resource)
+    }
+
+    private static func applyDefaults(_ value: JSONValue, _ resource: ServedResource) -> JSONValue {
+        value
+    }
+
+    // MARK: Validation
+
+    /// Throws 422 with every problem of the object.
+    static func validate(
+        _ value: JSONValue, old: JSONValue?, _ resource: ServedResource, subresource: String = ""
+    ) throws {
+    }
+}
+
+/// What is particular to Secrets.
+private enum Secrets {
+    /// Moves `stringData`, which is only ever written, into `data`.
+    static func withStringData(_ secret: JSONValue) -> JSONValue {
+        guard let texts = secret["stringData"]?.objectValue else { return secret }
+        var secret = secret
+        var data = secret["data"] ?? .object(JSONObject())
+        for (key, text) in texts {
+            data[key] = .string(Data((text.stringValue ?? "").utf8).base64EncodedString())
+        }
+        secret["data"] = data
+        secret["stringData"] = nil
+        return secret
+    }
+}
+
+extension JSONValue {
+    /// The value without members that are null: to Go's decoder they are absent.
+    var withoutNulls: JSONValue {
+        switch self {
+        case .object(let object):
+            var kept = JSONObject()
+            for (key, value) in object where value != .null { kept[key] = value.withoutNulls }
+            return .object(kept)
+        case .array(let values): return .array(values.map(\.withoutNulls))
+        default: return self
+        }
+    }
+}

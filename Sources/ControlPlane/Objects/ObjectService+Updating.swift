@@ -1,0 +1,155 @@
+import KubernetesAPI
+
+extension ObjectService {
+    /// What a change of an object comes to.
+    enum Change: Sendable {
+        case keep
+        case put(JSONValue)
+        case delete(JSONValue)
+    }
+
+    /// How often a change is computed anew when another one came first, before that is the client's problem.
+    private static let attempts = 10
+
+    /// Reads the object, computes its new state, and writes it if nobody else wrote meanwhile; else starts again.
+    ///
+    /// `transform` throws a conflict itself where the client named a version.
+    func change(
+        _ request: ObjectRequest, _ transform: (StoredObject) throws -> Change
+    ) async throws -> (object: StoredObject, wasDeleted: Bool) {
+        for _ in 0..<Self.attempts {
+            let present = try object(of: request)
+            let change: StoreWrite.Change
+            let isDeletion: Bool
+            switch try transform(present) {
+            case .keep: return (present, false)
+            case .put(let value): (change, isDeletion) = (.put(value), false)
+            case .delete(let value): (change, isDeletion) = (.delete(value), true)
+            }
+            if request.options.isDryRun {
+                let value: JSONValue
+                switch change {
+                case .put(let state), .delete(let state): value = state
+                }
+                let made = StoredObject(
+                    collection: present.collection, key: present.key, resourceVersion: present.resourceVersion,
+                    writtenAt: present.writtenAt, bytes: value.bytes, value: value)
+                return (made, isDeletion)
+            }
+            do {
+                let version = StoreWrite.Expectation.version(present.resourceVersion)
+                return (try await commit(request.resource, request.key, version, change), isDeletion)
+            } catch StoreError.conflict {
+                continue
+            }
+        }
+        throw APIError.conflict(request.resource, request.name, APIError.objectWasModified)
+    }
+
+    func update(_ request: ObjectRequest) async throws -> Outcome {
+        let (value, warnings) = try decode(request)
+        let (object, _) = try await change(request) { present in
+            try updated(present, to: value, request)
+        }
+        return Outcome(answer: .stored(object, code: 200), warnings: warnings)
+    }
+
+    func patch(_ request: ObjectRequest) async throws -> Outcome {
+        guard let patchType = request.patchType, let body = request.body else {
+            throw APIError.badRequest("a patch needs a body and its type")
+        }
+        guard patchType != .apply else { throw Self.unsupportedPatch }
+        var warnings: [String] = []
+        let (object, _) = try await change(request) { present in
+            var value = try ObjectRules.patch(present.value, patchType, body.value, request.resource)
+            guard value["kind"] == present.value["kind"], value["apiVersion"] == present.value["apiVersion"] else {
+                throw APIError.badRequest("a patch cannot change apiVersion or kind")
+            }
+            warnings = try ObjectRules.checkPatched(
+                &value, request.resource.kind, duplicates: body.duplicates,
+                validation: request.options.fieldValidation)
+            return try updated(present, to: value, request)
+        }
+        return Outcome(answer: .stored(object, code: 200), warnings: warnings)
+    }
+
+    static let unsupportedPatch = APIError.unsupportedMediaType(accepted: [
+        APIRequest.PatchType.json, .merge, .strategic,
+    ].map(\.rawValue))
+
+    /// What the object becomes when a client wants it to be `value`.
+    private func updated(
+        _ present: StoredObject, to value: JSONValue, _ request: ObjectRequest
+    ) throws -> Change {
+        let old = present.value
+        var metadata = try Self.metadata(of: value, request)
+        let oldMetadata = try Self.metadata(of: old, request)
+        guard metadata.name == request.name else {
+            throw APIError.badRequest(
+                "the name of the object (\(metadata.name)) does not match the name on the URL (\(request.name))")
+        }
+        try Self.checkNamespace(&metadata, request)
+        guard metadata.uid.isEmpty || metadata.uid == oldMetadata.uid else {
+            throw APIError.conflict(
+                request.resource, request.name,
+                "Precondition failed: UID in precondition: \(metadata.uid), UID in object meta: \(oldMetadata.uid)")
+        }
+        guard metadata.resourceVersion.isEmpty || metadata.resourceVersion == oldMetadata.resourceVersion
+        else {
+            throw APIError.conflict(request.resource, request.name, APIError.objectWasModified)
+        }
+        metadata.uid = oldMetadata.uid
+        metadata.resourceVersion = oldMetadata.resourceVersion
+        metadata.generateName = oldMetadata.generateName
+        metadata.generation = oldMetadata.generation
+        metadata.creationTimestamp = oldMetadata.creationTimestamp
+        metadata.deletionTimestamp = oldMetadata.deletionTimestamp
+        metadata.deletionGracePeriodSeconds = oldMetadata.deletionGracePeriodSeconds
+        metadata.selfLink = ""
+        metadata.managedFields = []
+        if request.subresource == "status" {
+            // The status is written by those who run the object; what it is to be, and who owns it, is not theirs.
+            metadata.ownerReferences = oldMetadata.ownerReferences
+            metadata.finalizers = oldMetadata.finalizers
+            if request.resource.plural != "pods", request.resource.plural != "nodes" {
+                metadata.labels = oldMetadata.labels
+            }
+        }
+        var new = value
+        new["metadata"] = metadata.json
+        new = try ObjectRules.prepareForUpdate(new, from: old, request.resource, subresource: request.subresource)
+        if request.resource.generation != .none,
+            new["spec"] != old["spec"]
+                || (request.resource.generation == .specAndAnnotations
+                    && metadata.annotations != oldMetadata.annotations)
+        {
+            metadata.generation = oldMetadata.generation + 1
+            new["metadata"] = metadata.json
+        }
+        guard new != old else { return .keep }
+        try ObjectRules.validate(new, old: old, request.resource, subresource: request.subresource)
+        if Deletion.isComplete(metadata, new, request.resource) { return .delete(new) }
+        return .put(new)
+    }
+
+    /// Changes an object without a client's whole new state: what subresources such as `scale` do.
+    func modify(
+        _ request: ObjectRequest, _ body: (inout JSONValue) throws -> Void
+    ) async throws -> StoredObject {
+        let whole = request.onWholeObject
+        return try await change(whole) { present in
+            var value = present.value
+            try body(&value)
+            return try updated(present, to: value, whole)
+        }.object
+    }
+}
+
+extension ObjectRequest {
+    /// The same request, about the object instead of a part of it.
+    var onWholeObject: ObjectRequest {
+        var whole = self
+        whole.subresource = ""
+        return whole
+    }
+}

@@ -1,0 +1,86 @@
+import KubernetesAPI
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// What the API does with objects, whichever way a request came: admission, defaults, validation, optimistic
+/// concurrency, deletion with grace periods and finalizers, lists, watches.
+///
+/// One file per group of verbs: `ObjectService+Reading`, `+Creating`, `+Updating`, `+Deleting`, `+Subresources`.
+struct ObjectService: Sendable {
+    let store: Store
+    let catalogue: ResourceCatalogue
+    let logger: Logger
+    let logSource: LogSourceBox
+    /// Seconds since 1970.
+    let now: @Sendable () -> Int64
+
+    /// Where logs come from; set once the node agent is there.
+    final class LogSourceBox: Sendable {
+        private let source = Mutex<(any PodLogSource)?>(nil)
+        var value: (any PodLogSource)? { source.withLock { $0 } }
+        func set(_ value: any PodLogSource) { source.withLock { $0 = value } }
+    }
+
+    /// An answer, with the sentences of its `Warning` headers.
+    struct Outcome: Sendable {
+        var answer: ObjectAnswer
+        var warnings: [String] = []
+    }
+
+    func answer(_ request: ObjectRequest) async throws -> Outcome {
+        try authorize(request)
+        guard request.subresource.isEmpty else { return try await answerSubresource(request) }
+        switch request.verb {
+        case .get: return Outcome(answer: .stored(try object(of: request), code: 200))
+        case .list: return Outcome(answer: .list(try list(request)))
+        case .watch: return Outcome(answer: .watch(try watch(request)))
+        case .create: return try await create(request)
+        case .update: return try await update(request)
+        case .patch: return try await patch(request)
+        case .delete: return Outcome(answer: try await delete(request))
+        case .deletecollection: return Outcome(answer: try await deleteCollection(request))
+        }
+    }
+
+    /// Until there are roles, administrators may do everything and others nothing.
+    private func authorize(_ request: ObjectRequest) throws(APIError) {
+        guard !request.user.isAdministrator else { return }
+        let verb = request.verb.rawValue
+        let resource = request.resourcePath
+        let group = request.resource.kind.group
+        var reason =
+            "User \"\(request.user.name)\" cannot \(verb) resource \"\(resource)\" in API group \"\(group)\""
+        reason +=
+            request.namespace.isEmpty ? " at the cluster scope" : " in the namespace \"\(request.namespace)\""
+        throw .forbidden(request.resource, request.name, because: reason)
+    }
+
+    /// The present object; throws 404.
+    func object(of request: ObjectRequest) throws(APIError) -> StoredObject {
+        guard let object = store.object(request.resource.qualifiedName, request.key) else {
+            throw .notFound(request.resource, request.name)
+        }
+        return object
+    }
+
+    /// Makes one change, with the store's refusals in the API's words.
+    func commit(
+        _ resource: ServedResource, _ key: ObjectKey, _ expectation: StoreWrite.Expectation, _ change: StoreWrite.Change
+    ) async throws -> StoredObject {
+        do {
+            return try await store.commit(
+                StoreWrite(
+                    collection: resource.qualifiedName, key: key, expectation: expectation, change: change,
+                    isDurable: resource.isDurable))
+        } catch .overloaded {
+            throw APIError.tooManyRequests("too many writes wait for the store, try again", retryAfterSeconds: 1)
+        } catch .closed {
+            throw APIError(
+                code: 503, reason: .serviceUnavailable, message: "the API server is shutting down")
+        } catch .disk(let problem) {
+            throw APIError.internalError("the store cannot be written: \(problem)")
+        }
+    }
+}

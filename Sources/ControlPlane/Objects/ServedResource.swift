@@ -1,0 +1,87 @@
+import KubernetesAPI
+
+/// A resource that this server serves, with what differs from one to the next.
+struct ServedResource: Sendable, Hashable {
+    typealias Verb = APIRequest.Verb
+
+    /// What counts as a change of intent, for `metadata.generation`.
+    enum Generation: Sendable {
+        case none
+        case spec
+        /// Deployments: a change of the annotations counts, too.
+        case specAndAnnotations
+    }
+
+    let facts: Schema.Resource
+    /// Served parts of an object: the subresource's name to its verbs.
+    let subresources: [String: [Verb]]
+    let generation: Generation
+    /// Whether answers wait until the disk has the change.
+    let isDurable: Bool
+
+    var kind: GroupVersionKind { facts.kind }
+    var plural: String { facts.plural }
+    var isNamespaced: Bool { facts.namespaced }
+    var hasStatus: Bool { subresources["status"] != nil }
+
+    /// The name in messages and in the store: `pods`, `deployments.apps`.
+    var qualifiedName: String { kind.group.isEmpty ? plural : "\(plural).\(kind.group)" }
+
+    /// The verbs of whole objects, as discovery lists them.
+    static let verbs: [Verb] = [.create, .delete, .deletecollection, .get, .list, .patch, .update, .watch]
+}
+
+/// The resources that have a working implementation here; discovery, OpenAPI and routing know no others.
+struct ResourceCatalogue: Sendable {
+    static let shared = ResourceCatalogue()
+
+    /// In discovery's order: the core group by name, then the other groups.
+    let resources: [ServedResource]
+    private let byPath: [String: ServedResource]
+
+    private init() {
+        let status: [ServedResource.Verb] = [.get, .patch, .update]
+        let served: [(String, String, [String: [ServedResource.Verb]], ServedResource.Generation)] = [
+            ("", "ConfigMap", [:], .none),
+            ("", "Event", [:], .none),
+            ("", "Namespace", ["finalize": [.update], "status": status], .none),
+            ("", "Node", ["status": status], .none),
+            (
+                "", "Pod",
+                ["binding": [.create], "eviction": [.create], "log": [.get], "status": status], .spec
+            ),
+            ("", "Secret", [:], .none),
+            ("", "ServiceAccount", [:], .none),
+            ("apps", "Deployment", ["scale": status, "status": status], .specAndAnnotations),
+            ("apps", "ReplicaSet", ["scale": status, "status": status], .spec),
+            ("coordination.k8s.io", "Lease", [:], .none),
+        ]
+        resources = served.compactMap { group, kind, subresources, generation in
+            let kind = GroupVersionKind(group: group, version: "v1", kind: kind)
+            return Schema.shared.resource(of: kind).map {
+                ServedResource(
+                    facts: $0, subresources: subresources, generation: generation, isDurable: kind.kind != "Event")
+            }
+        }
+        byPath = Dictionary(
+            resources.map { (Self.path($0.kind.group, $0.kind.version, $0.plural), $0) }) { first, _ in first }
+    }
+
+    private static func path(_ group: String, _ version: String, _ plural: String) -> String {
+        "\(group)/\(version)/\(plural)"
+    }
+
+    func resource(group: String, version: String, plural: String) -> ServedResource? {
+        byPath[Self.path(group, version, plural)]
+    }
+
+    func resource(of kind: GroupVersionKind) -> ServedResource? { resources.first { $0.kind == kind } }
+
+    /// The group versions, the core group first: `v1`, `apps/v1`, ...
+    var groupVersions: [(group: String, version: String)] {
+        var seen: Set<String> = []
+        return resources.compactMap {
+            seen.insert($0.kind.apiVersion).inserted ? ($0.kind.group, $0.kind.version) : nil
+        }
+    }
+}
