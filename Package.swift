@@ -52,10 +52,13 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "KubernetesAPI", "Failpoint",
+                "KubernetesAPI", "LinuxKernel", "Failpoint",
                 .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Yams", package: "Yams"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -138,7 +141,10 @@ let package = Package(
         .testTarget(name: "ShimProtocolTests", dependencies: ["ShimProtocol"], swiftSettings: strict),
         .testTarget(name: "PodRuntimeTests", dependencies: ["PodRuntime"], swiftSettings: strict),
         .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI"], swiftSettings: strict),
-        .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane"], swiftSettings: strict),
+        .testTarget(
+            name: "ControlPlaneTests",
+            dependencies: ["ControlPlane", .product(name: "AsyncHTTPClient", package: "async-http-client")],
+            swiftSettings: strict),
         .testTarget(name: "NodeAgentTests", dependencies: ["NodeAgent"], swiftSettings: strict),
     ]
 )

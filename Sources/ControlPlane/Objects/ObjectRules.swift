@@ -48,46 +48,35 @@ enum ObjectRules {
 
     // MARK: Defaults and the parts that clients do not write
 
+    /// A new object with its defaults and its first status, in the form in which it is stored.
     static func prepareForCreation(_ value: JSONValue, _ resource: ServedResource) throws -> JSONValue {
-        var object = value
-        switch resource.kind.kind {
-        case "Namespace":
-            object["spec"] = ["finalizers": [.string(Deletion.namespaceFinalizer)]]
-            object["status"] = ["phase": "Active"]
-        case "Secret": object = Secrets.withStringData(object)
-        case "ReplicaSet": object["status"] = ["replicas": 0]
-        case "Deployment": object["status"] = .object(JSONObject())
-        case "Pod": object["status"] = ["phase": "Pending"]
-        default: break
-        }
-        object = applyDefaults(object, resource)
-        if resource.kind.kind == "Namespace" {
-            var labels = object[path: "metadata", "labels"] ?? .object(JSONObject())
-            labels["kubernetes.io/metadata.name"] = object[path: "metadata", "name"]
-            object["metadata"]?["labels"] = labels
-        }
-        return object
+        try defaulted(value, resource, isNew: true)
     }
 
+    /// The object after an update, which may change only its part: the main resource not the status, `status` not
+    /// the spec.
     static func prepareForUpdate(
         _ value: JSONValue, from old: JSONValue, _ resource: ServedResource, subresource: String
     ) throws -> JSONValue {
         var object = value
         switch subresource {
-        case "status":
-            object["spec"] = old["spec"]
-        case "finalize":
-            object["status"] = old["status"]
+        case "status": object["spec"] = old["spec"]
+        case "finalize": object["status"] = old["status"]
         default:
             if resource.hasStatus { object["status"] = old["status"] }
+            // A namespace's finalizers are changed through `finalize` only.
             if resource.kind.kind == "Namespace" { object["spec"] = old["spec"] }
-            if resource.kind.kind == "Secret" { object = Secrets.withStringData(object) }
         }
-        return applyDefaults(object, resource)
+        return try defaulted(object, resource, isNew: false)
     }
 
-    private static func applyDefaults(_ value: JSONValue, _ resource: ServedResource) -> JSONValue {
-        value
+    private static func defaulted(_ value: JSONValue, _ resource: ServedResource, isNew: Bool) throws -> JSONValue {
+        do {
+            guard let object = try Kinds.decode(value, as: resource.kind) else { return value.withoutNulls }
+            return Kinds.defaulted(object, isNew: isNew).json
+        } catch {
+            throw APIError.undecodable(resource.kind, "\(error)")
+        }
     }
 
     // MARK: Validation
@@ -96,22 +85,6 @@ enum ObjectRules {
     static func validate(
         _ value: JSONValue, old: JSONValue?, _ resource: ServedResource, subresource: String = ""
     ) throws {
-    }
-}
-
-/// What is particular to Secrets.
-private enum Secrets {
-    /// Moves `stringData`, which is only ever written, into `data`.
-    static func withStringData(_ secret: JSONValue) -> JSONValue {
-        guard let texts = secret["stringData"]?.objectValue else { return secret }
-        var secret = secret
-        var data = secret["data"] ?? .object(JSONObject())
-        for (key, text) in texts {
-            data[key] = .string(Data((text.stringValue ?? "").utf8).base64EncodedString())
-        }
-        secret["data"] = data
-        secret["stringData"] = nil
-        return secret
     }
 }
 

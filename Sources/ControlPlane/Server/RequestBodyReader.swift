@@ -1,0 +1,49 @@
+import HTTPTypes
+import HummingbirdCore
+import KubernetesAPI
+import NIOCore
+
+/// Reads the body of a request: bounded, and as what its `Content-Type` says.
+enum RequestBodyReader {
+    static let protobuf = "application/vnd.kubernetes.protobuf"
+
+    /// The bytes; throws 413 where there are more than are allowed.
+    static func bytes(of request: Request) async throws -> ByteBuffer {
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > RequestLimits.bodyBytes {
+            throw APIError.bodyTooLarge
+        }
+        var bytes = ByteBuffer()
+        for try await part in request.body {
+            guard bytes.readableBytes + part.readableBytes <= RequestLimits.bodyBytes else {
+                throw APIError.bodyTooLarge
+            }
+            if bytes.readableBytes == 0 { bytes = part } else { bytes.writeImmutableBuffer(part) }
+        }
+        return bytes
+    }
+
+    /// The body as a value; nil where it is empty.
+    ///
+    /// - Parameter kind: what the body is to be, for the messages.
+    static func body(
+        _ bytes: ByteBuffer, contentType: String, kind: String
+    ) throws -> ObjectRequest.Body? {
+        guard bytes.readableBytes > 0 else { return nil }
+        switch MediaRange(contentType).type {
+        case "", "application/json", APIRequest.PatchType.json.rawValue, APIRequest.PatchType.merge.rawValue,
+            APIRequest.PatchType.strategic.rawValue:
+            do {
+                let (value, duplicates) = try JSONParser.parseNotingDuplicates(bytes.readableBytesView)
+                return ObjectRequest.Body(value: value, duplicates: duplicates)
+            } catch {
+                throw APIError.badRequest(
+                    "the object provided is unrecognized (must be of type \(kind)): couldn't get version/kind; "
+                        + "json parse error: \(error)")
+            }
+        case "application/yaml", "application/x-yaml", "text/yaml", "application/vnd.kubernetes.yaml":
+            return ObjectRequest.Body(value: try YAMLBody.value(String(buffer: bytes), kind: kind))
+        default:
+            throw APIError.unsupportedMediaType(accepted: ["application/json", "application/yaml"])
+        }
+    }
+}
