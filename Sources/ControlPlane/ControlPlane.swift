@@ -1,6 +1,14 @@
+import Foundation
+import HummingbirdCore
+import HummingbirdTLS
 public import KubernetesAPI
+import LinuxKernel
 public import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
 public import ServiceLifecycle
+import Synchronization
 
 /// The store, the API server and the controllers of one cluster, as one service.
 ///
@@ -9,35 +17,190 @@ public import ServiceLifecycle
 public final class ControlPlane: ServiceLifecycle.Service {
     private let configuration: ControlPlaneConfiguration
     private let logger: Logger
+    private let service: ObjectService
+    private let authority: Authority
+    private let server: Credential
+    private let administrator: Credential
+    private let listening: Listening
 
     /// Opens the store, makes or renews the certificates, and ensures the system namespaces.
+    ///
+    /// Throws where the data directory cannot be used; the error says what and why.
     public init(configuration: ControlPlaneConfiguration, logger: Logger) async throws {
         self.configuration = configuration
         self.logger = logger
+        try FileAccess.makeDirectories(configuration.dataDirectory, mode: 0o755)
+        authority = try Authority(directory: "\(configuration.dataDirectory)/pki")
+        server = try authority.credential(
+            for: .init(
+                fileName: "apiserver", commonName: "kube-apiserver",
+                subjectAlternativeNames: Self.serverNames(configuration)))
+        administrator = try authority.credential(
+            for: .init(fileName: "admin", commonName: "kubernetes-admin", organizations: ["system:masters"]))
+        let store = try await Store.open(
+            Store.Configuration(path: "\(configuration.dataDirectory)/state.db"), logger: logger)
+        service = ObjectService(
+            store: store, catalogue: .shared, logger: logger, logSource: .init(),
+            now: { Int64(Date().timeIntervalSince1970) })
+        listening = Listening()
+        try await ensureNamespaces()
+    }
+
+    /// Names and addresses that clients may reach the server by.
+    private static func serverNames(_ configuration: ControlPlaneConfiguration) -> [String] {
+        var names = [
+            "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
+            "kubernetes.default.svc.cluster.local", configuration.nodeName, "127.0.0.1", "::1",
+        ]
+        if !["0.0.0.0", "::"].contains(configuration.listenHost) { names.append(configuration.listenHost) }
+        names += ((try? System.enumerateDevices()) ?? []).compactMap { device in
+            // Link-local IPv6 addresses are of no use without their interface.
+            guard let address = device.address?.ipAddress, !address.hasPrefix("fe80:") else { return nil }
+            return address
+        }.sorted()
+        var seen: Set<String> = []
+        return (names + configuration.extraSubjectAlternativeNames).filter { seen.insert($0).inserted }
+    }
+
+    private func ensureNamespaces() async throws {
+        let client = APIClient(transport: transport)
+        for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
+            guard service.store.object("namespaces", ObjectKey(namespace: "", name: name)) == nil else { continue }
+            var namespace = Namespace()
+            namespace.metadata.name = name
+            _ = try await client.create(namespace)
+        }
     }
 
     /// The API in this process: the same pipeline as over HTTPS, as a member of `system:masters`.
-    public var transport: any APITransport { UnreachableTransport() }
+    public var transport: any APITransport { InMemoryTransport(service: service, user: .thisProcess) }
 
     /// The port that the API listens on; 0 until it does where any port was asked for.
-    public var port: Int { configuration.listenPort }
+    public var port: Int { listening.port ?? configuration.listenPort }
 
-    /// Waits until the API answers over HTTPS; the administrator's kubeconfig is written by then.
-    public func waitUntilListening() async throws {}
+    /// Waits until the API answers over HTTPS; the administrator's kubeconfig is written by then. Throws what kept
+    /// it from listening.
+    public func waitUntilListening() async throws { try await listening.wait() }
 
     /// Says where `GET .../pods/{name}/log` gets its bytes from.
-    public func setLogSource(_ source: any PodLogSource) {}
+    public func setLogSource(_ source: any PodLogSource) { service.logSource.set(source) }
 
+    /// Serves until the service group shuts down gracefully.
     public func run() async throws {
-        try await gracefulShutdown()
+        defer { service.store.close() }
+        do {
+            let server = try makeServer()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await server.run() }
+                group.addTask { [store = service.store] in
+                    // Bookmarks: so that a watch that sees nothing for long is not too old when it comes again.
+                    try await cancelWhenGracefulShutdown {
+                        while true {
+                            try await Task.sleep(for: .seconds(55))
+                            store.publishProgress()
+                        }
+                    }
+                }
+                // The first to end is the server, at shutdown or in failure: the others go with it.
+                while let result = await group.nextResult() {
+                    if case .failure(let error) = result, !(error is CancellationError) {
+                        group.cancelAll()
+                        throw error
+                    }
+                }
+            }
+        } catch {
+            listening.fail(error)
+            throw error
+        }
+    }
+
+    private func makeServer() throws -> any ServiceLifecycle.Service {
+        let frontend = APIFrontend(
+            service: service, documents: APIDocuments(catalogue: .shared),
+            health: HealthChecks(checks: checks, version: ServerVersion.json), metrics: RequestMetrics(),
+            logger: logger)
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMBytes(Array(server.certificate.utf8)).map {
+                .certificate($0)
+            }, privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(server.key.utf8), format: .pem)))
+        tls.minimumTLSVersion = .tlsv12
+        tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(authority.certificate.utf8)))
+        tls.certificateVerification = .optionalVerification
+        tls.applicationProtocols = ["http/1.1"]
+        let builder = try HTTPServerBuilder.tls(.http1(), tlsConfiguration: tls)
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .notice)
+        return try builder.buildServer(
+            configuration: ServerConfiguration(
+                address: .hostname(configuration.listenHost, port: configuration.listenPort), backlog: 1024),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet,
+            responder: { request, writer, channel in
+                try await frontend.respond(to: request, writer, on: channel)
+            },
+            onServerRunning: { [self] channel in
+                let port = channel.localAddress?.port ?? configuration.listenPort
+                do {
+                    try writeKubeconfig(port: port)
+                    listening.succeed(port)
+                    logger.info("the API is served", metadata: ["port": "\(port)"])
+                } catch {
+                    logger.error("cannot write the kubeconfig", metadata: ["error": "\(error)"])
+                    listening.fail(error)
+                }
+            })
+    }
+
+    private var checks: [(name: String, check: @Sendable () -> String?)] {
+        let store = service.store
+        return [
+            ("ping", { nil }),
+            ("store", { store.isOpen ? nil : "the store is closed" }),
+        ]
+    }
+
+    private func writeKubeconfig(port: Int) throws {
+        guard let path = configuration.adminKubeconfigPath else { return }
+        let isAny = ["0.0.0.0", "::"].contains(configuration.listenHost)
+        let host = isAny ? "127.0.0.1" : configuration.listenHost
+        let text = AdminKubeconfig.text(
+            server: "https://\(host.contains(":") ? "[\(host)]" : host):\(port)", authority: authority.certificate,
+            client: administrator)
+        try AdminKubeconfig.write(text, to: path)
     }
 }
 
-private struct UnreachableTransport: APITransport {
-    func send(_ request: APIRequest) async throws -> JSONValue {
-        throw APIError(code: 503, reason: .serviceUnavailable, message: "the server is not serving yet")
+/// Whether the server listens yet, for those who wait for it.
+private final class Listening: Sendable {
+    private struct State {
+        var outcome: Result<Int, any Error>?
+        var waiters: [CheckedContinuation<Void, any Error>] = []
     }
-    func watch(_ request: APIRequest) async throws -> AsyncThrowingStream<RawWatchEvent, any Error> {
-        throw APIError(code: 503, reason: .serviceUnavailable, message: "the server is not serving yet")
+
+    private let state = Mutex(State())
+
+    var port: Int? { state.withLock { try? $0.outcome?.get() } }
+
+    func wait() async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            let outcome = state.withLock { state in
+                if state.outcome == nil { state.waiters.append(continuation) }
+                return state.outcome
+            }
+            if let outcome { continuation.resume(with: outcome.map { _ in }) }
+        }
+    }
+
+    func succeed(_ port: Int) { finish(.success(port)) }
+    func fail(_ error: any Error) { finish(.failure(error)) }
+
+    private func finish(_ outcome: Result<Int, any Error>) {
+        let waiters = state.withLock { state in
+            guard state.outcome == nil else { return [CheckedContinuation<Void, any Error>]() }
+            state.outcome = outcome
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume(with: outcome.map { _ in }) }
     }
 }

@@ -22,8 +22,6 @@ final class Store: Sendable {
         var queueLimit = 4096
         /// Seconds since 1970.
         var now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
-        /// Called at named points of a write, where tests stop the process.
-        var failpoint: @Sendable (StaticString) -> Void = { _ in }
 
         init(path: String) { self.path = path }
     }
@@ -46,7 +44,6 @@ final class Store: Sendable {
         private struct Queue {
             var requests: Deque<Request> = []
             var writerSleeps = false
-            var maintenanceAsked: [@Sendable () -> Void] = []
             var isClosed = false
         }
 
@@ -57,7 +54,6 @@ final class Store: Sendable {
         }
 
         func now() -> Int64 { configuration.now() }
-        func failpoint(_ name: StaticString) { configuration.failpoint(name) }
 
         func submit(_ request: Request) {
             let refusal: StoreError? = queue.withLock { queue in
@@ -80,6 +76,7 @@ final class Store: Sendable {
             }
         }
 
+        var isClosed: Bool { queue.withLock { $0.isClosed } }
         var isIdle: Bool { queue.withLock { $0.requests.isEmpty } }
 
         /// The next writes, at most a batch; empty after `seconds` without one; nil when the store is closed.
@@ -162,6 +159,8 @@ final class Store: Sendable {
         shared.close()
         shared.state.withLock { $0.endWatches() }
     }
+
+    var isOpen: Bool { !shared.isClosed }
 
     // MARK: Writing
 

@@ -1,4 +1,4 @@
-import Foundation
+import Failpoint
 import KubernetesAPI
 import Logging
 
@@ -100,10 +100,10 @@ struct StoreWriter {
         }
         if mustWait || pending.count + rows.count > Self.maximumPending {
             do {
-                shared.failpoint("store.before-commit")
+                Failpoint.hit("store.rows.commit")
                 try commit(pending + rows)
                 pending = []
-                shared.failpoint("store.after-commit")
+                Failpoint.hit("store.rows.committed")
             } catch {
                 shared.logger.error("cannot write to the store", metadata: ["error": "\(error)"])
                 for (request, answer) in answers {
@@ -118,7 +118,7 @@ struct StoreWriter {
         }
         nextVersion = version
         publish(events)
-        shared.failpoint("store.after-publish")
+        Failpoint.hit("store.rows.published")
         for (request, answer) in answers { request.answer(answer) }
     }
 

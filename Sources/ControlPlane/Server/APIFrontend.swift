@@ -1,0 +1,193 @@
+import HTTPTypes
+import HummingbirdCore
+import KubernetesAPI
+import Logging
+import NIOCore
+import ServiceLifecycle
+
+/// What answers HTTP requests: finds out who asks and what for, and writes the answer.
+struct APIFrontend: Sendable {
+    let service: ObjectService
+    let documents: APIDocuments
+    let health: HealthChecks
+    let metrics: RequestMetrics
+    let logger: Logger
+    let identities = ClientIdentities()
+
+    /// Answers one request. Throws only where the connection cannot go on.
+    func respond(to request: Request, _ writer: consuming ResponseWriter, on channel: any Channel) async throws {
+        let started = ContinuousClock.now
+        var measured = RequestMetrics.Labels(verb: request.method.rawValue.lowercased())
+        let response: HTTPAnswer
+        do {
+            response = try await answer(request, on: channel, &measured)
+        } catch let error as APIError {
+            response = .status(error.status)
+        } catch let error as JSONTypeError {
+            response = .status(APIError.badRequest("\(error)").status)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            logger.error("a request failed", metadata: ["path": "\(request.uri)", "error": "\(error)"])
+            response = .status(APIError.internalError("\(error)").status)
+        }
+        measured.code = Int(response.status.code)
+        metrics.count(measured)
+        switch response.body {
+        case .bytes(let buffer):
+            metrics.observe(measured, started.duration(to: .now))
+            try await writer.write(response: response.head(length: buffer.readableBytes), body: ResponseBody(byteBuffer: buffer))
+        case .chunks(let chunks, let length):
+            var body = try await writer.writeHead(response.head(length: length))
+            for chunk in chunks { try await body.write(chunk) }
+            try await body.finish(nil)
+            metrics.observe(measured, started.duration(to: .now))
+        case .watch(let watch, let form):
+            try await stream(watch, form, response.head(length: nil), request, writer)
+        case .log(let log):
+            try await stream(log, response.head(length: nil), request, writer)
+        }
+    }
+
+    private func answer(
+        _ request: Request, on channel: any Channel, _ measured: inout RequestMetrics.Labels
+    ) async throws -> HTTPAnswer {
+        guard let path = RequestPath(request.head.path ?? "/") else {
+            throw APIError.badRequest("the path has a broken percent encoding")
+        }
+        if let answer = health.answer(path, request.method) { return answer }
+        guard let user = try await identities.user(of: channel) else { throw APIError.unauthorized }
+        guard let objects = path.objects else {
+            guard request.method == .get else {
+                throw APIError.methodNotAllowed("the server does not allow this method on the requested resource")
+            }
+            return try document(path, request, user)
+        }
+        guard
+            let resource = service.catalogue.resource(
+                group: objects.group, version: objects.version, plural: objects.plural)
+        else { throw APIError.unknownPath }
+        var objectRequest = try objectRequest(path, objects, resource, request.method, user)
+        measured.verb = objectRequest.verb.rawValue
+        measured.resource = resource.plural
+        measured.subresource = objects.subresource
+        try await readBody(of: request, into: &objectRequest)
+        guard let form = AnswerForm(accept: request.headers[.accept] ?? "") else {
+            throw APIError(
+                code: 406, reason: .notAcceptable,
+                message: "only the following media types are accepted: application/json")
+        }
+        let outcome = try await service.answer(objectRequest)
+        var answer = try AnswerWriter(form: form, request: objectRequest, now: service.now()).answer(outcome.answer)
+        answer.warnings = outcome.warnings
+        return answer
+    }
+
+    private func objectRequest(
+        _ path: RequestPath, _ objects: RequestPath.Objects, _ resource: ServedResource, _ method: HTTPRequest.Method,
+        _ user: User
+    ) throws -> ObjectRequest {
+        let options = try RequestOptions(path.query)
+        let verb: APIRequest.Verb
+        switch method {
+        case .get where objects.name.isEmpty: verb = ["true", "1"].contains(path.query["watch"]) ? .watch : .list
+        case .get: verb = .get
+        case .post: verb = .create
+        case .put: verb = .update
+        case .patch: verb = .patch
+        case .delete: verb = objects.name.isEmpty ? .deletecollection : .delete
+        default: throw Self.methodNotAllowed
+        }
+        if objects.subresource.isEmpty {
+            let needsName = [.update, .patch].contains(verb)
+            guard needsName == false || !objects.name.isEmpty, verb != .create || objects.name.isEmpty else {
+                throw Self.methodNotAllowed
+            }
+            // All namespaces can be looked at together, but nothing can be made or deleted in all of them.
+            let spansNamespaces = resource.isNamespaced && objects.namespace.isEmpty
+            guard !spansNamespaces || [.list, .watch].contains(verb) else { throw Self.methodNotAllowed }
+            guard resource.isNamespaced || objects.namespace.isEmpty else { throw APIError.unknownPath }
+        } else {
+            guard let verbs = resource.subresources[objects.subresource] else { throw APIError.unknownPath }
+            guard verbs.contains(verb) else { throw Self.methodNotAllowed }
+        }
+        return ObjectRequest(
+            user: user, verb: verb, resource: resource, namespace: objects.namespace, name: objects.name,
+            subresource: objects.subresource, options: options)
+    }
+
+    private static let methodNotAllowed = APIError.methodNotAllowed(
+        "the server does not allow this method on the requested resource")
+
+    private func readBody(of request: Request, into objectRequest: inout ObjectRequest) async throws {
+        guard [.create, .update, .patch, .delete, .deletecollection].contains(objectRequest.verb) else { return }
+        let contentType = request.headers[.contentType] ?? ""
+        if objectRequest.verb == .patch {
+            guard let type = APIRequest.PatchType(rawValue: MediaRange(contentType).type), type != .apply else {
+                throw ObjectService.unsupportedPatch
+            }
+            objectRequest.patchType = type
+        }
+        let kind = objectRequest.verb == .delete ? "DeleteOptions" : objectRequest.resource.kind.kind
+        objectRequest.body = try RequestBodyReader.body(
+            try await RequestBodyReader.bytes(of: request), contentType: contentType, kind: kind)
+    }
+
+    /// Discovery, OpenAPI and metrics.
+    private func document(_ path: RequestPath, _ request: Request, _ user: User) throws -> HTTPAnswer {
+        if path.components == ["metrics"] {
+            guard user.isAdministrator else {
+                throw APIError(
+                    code: 403, reason: .forbidden,
+                    message: "forbidden: User \"\(user.name)\" cannot get path \"\(path.text)\"",
+                    details: StatusDetails())
+            }
+            return HTTPAnswer(
+                status: .ok, contentType: "text/plain; version=0.0.4; charset=utf-8",
+                body: .bytes(ByteBuffer(string: metrics.text(store: service.store))))
+        }
+        return try documents.answer(
+            path, accept: request.headers[.accept] ?? "", ifNoneMatch: request.headers[.ifNoneMatch] ?? "")
+    }
+
+    // MARK: Streams
+
+    /// Writes a watch until it ends, the client goes away, or the server shuts down.
+    private func stream(
+        _ watch: ObjectWatch, _ form: AnswerForm, _ head: HTTPResponse, _ request: Request,
+        _ writer: consuming ResponseWriter
+    ) async throws {
+        defer { watch.end() }
+        let body = try await writer.writeHead(head)
+        metrics.watchOpened()
+        defer { metrics.watchClosed() }
+        let encoder = WatchEncoder(kind: watch.kind, form: form, now: service.now)
+        try await withGracefulShutdownHandler {
+            try await request.body.consumeWithInboundCloseHandler { _ in
+                var (frames, encoder, body) = (watch.makeIterator(), encoder, body)
+                while let frame = await frames.next() { try await body.write(try encoder.line(frame)) }
+            } onInboundClosed: {
+                watch.end()
+            }
+        } onGracefulShutdown: {
+            watch.end()
+        }
+        try await body.finish(nil)
+    }
+
+    private func stream(
+        _ log: AsyncThrowingStream<[UInt8], any Error>, _ head: HTTPResponse, _ request: Request,
+        _ writer: consuming ResponseWriter
+    ) async throws {
+        var body = try await writer.writeHead(head)
+        try await request.body.consumeWithCancellationOnInboundClose { _ in
+            do {
+                for try await bytes in log.cancelOnGracefulShutdown() { try await body.write(ByteBuffer(bytes: bytes)) }
+            } catch let error as APIError {
+                // The answer has begun: what is wrong can only be said where the log is read.
+                try await body.write(ByteBuffer(string: error.description + "\n"))
+            }
+        }
+        try await body.finish(nil)
+    }
+}

@@ -1,0 +1,70 @@
+import HTTPTypes
+import KubernetesAPI
+import NIOCore
+
+/// An answer on its way to a client.
+struct HTTPAnswer: Sendable {
+    enum Body: Sendable {
+        case bytes(ByteBuffer)
+        /// A long answer in parts, with its length.
+        case chunks([ByteBuffer], length: Int)
+        case watch(ObjectWatch, AnswerForm)
+        case log(AsyncThrowingStream<[UInt8], any Error>)
+    }
+
+    var status: HTTPResponse.Status
+    var contentType: String
+    var body: Body
+    var warnings: [String] = []
+    var entityTag = ""
+    /// Seconds after which a client may try again; 0 says nothing.
+    var retryAfter: Int32 = 0
+
+    static func json(_ value: JSONValue, code: Int = 200) -> HTTPAnswer {
+        HTTPAnswer(
+            status: .init(code: code), contentType: "application/json",
+            body: .bytes(ByteBuffer(bytes: value.bytes)))
+    }
+
+    static func status(_ status: Status) -> HTTPAnswer {
+        var answer = json(statusJSON(status), code: Int(status.code))
+        answer.retryAfter = status.details?.retryAfterSeconds ?? 0
+        return answer
+    }
+
+    /// As the API server writes it: `metadata` is always there.
+    static func statusJSON(_ status: Status) -> JSONValue {
+        var ordered: JSONObject = ["kind": "Status", "apiVersion": "v1", "metadata": .object(JSONObject())]
+        for (key, member) in status.json.objectValue ?? JSONObject() where ordered[key] == nil {
+            ordered[key] = member
+        }
+        return .object(ordered)
+    }
+
+    static func text(_ text: String, code: Int = 200) -> HTTPAnswer {
+        HTTPAnswer(
+            status: .init(code: code), contentType: "text/plain; charset=utf-8",
+            body: .bytes(ByteBuffer(string: text)))
+    }
+
+    /// - Parameter length: the body's; nil where it is not known and the body is sent in chunks.
+    func head(length: Int?) -> HTTPResponse {
+        var fields = HTTPFields()
+        fields[.contentType] = contentType
+        fields[.cacheControl] = "no-cache, private"
+        if let length { fields[.contentLength] = String(length) }
+        if !entityTag.isEmpty {
+            fields[.eTag] = entityTag
+            fields[.vary] = "Accept"
+        }
+        if retryAfter > 0 { fields[.retryAfter] = String(retryAfter) }
+        if let name = HTTPField.Name("Warning") {
+            for warning in warnings { fields.append(HTTPField(name: name, value: "299 - \"\(Self.quoted(warning))\"")) }
+        }
+        return HTTPResponse(status: status, headerFields: fields)
+    }
+
+    private static func quoted(_ text: String) -> String {
+        text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+    }
+}

@@ -1,0 +1,24 @@
+import KubernetesAPI
+
+/// What `/version` answers: the Kubernetes version whose API is spoken.
+///
+/// kubectl warns where its minor version differs from this by more than one, which is true of any real cluster, too.
+enum ServerVersion {
+    static let minor = "36"
+    static let git = "v1.36.4+minikube-lite"
+
+    static let json: JSONValue = [
+        "major": "1", "minor": .string(minor), "emulationMajor": "1", "emulationMinor": .string(minor),
+        "minCompatibilityMajor": "1", "minCompatibilityMinor": "35", "gitVersion": .string(git), "gitCommit": "",
+        "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "swift",
+        "platform": .string(platform),
+    ]
+
+    private static var platform: String {
+        #if arch(arm64)
+            "linux/arm64"
+        #else
+            "linux/amd64"
+        #endif
+    }
+}
