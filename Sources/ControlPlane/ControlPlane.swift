@@ -29,7 +29,7 @@ public final class ControlPlane: ServiceLifecycle.Service {
     public init(configuration: ControlPlaneConfiguration, logger: Logger) async throws {
         self.configuration = configuration
         self.logger = logger
-        try FileAccess.makeDirectories(configuration.dataDirectory, mode: 0o755)
+        try FileSystem.makeDirectories(configuration.dataDirectory, mode: 0o755)
         authority = try Authority(directory: "\(configuration.dataDirectory)/pki")
         server = try authority.credential(
             for: .init(
@@ -37,8 +37,10 @@ public final class ControlPlane: ServiceLifecycle.Service {
                 subjectAlternativeNames: Self.serverNames(configuration)))
         administrator = try authority.credential(
             for: .init(fileName: "admin", commonName: "kubernetes-admin", organizations: ["system:masters"]))
-        let store = try await Store.open(
-            Store.Configuration(path: "\(configuration.dataDirectory)/state.db"), logger: logger)
+        let database = "\(configuration.dataDirectory)/state.db"
+        // It holds Secrets. SQLite gives the journal's files the mode of the database's.
+        if !FileSystem.exists(database) { try FileSystem.replace(database, with: [], mode: 0o600) }
+        let store = try await Store.open(Store.Configuration(path: database), logger: logger)
         service = ObjectService(
             store: store, catalogue: .shared, logger: logger, logSource: .init(),
             now: { Int64(Date().timeIntervalSince1970) })
@@ -90,11 +92,14 @@ public final class ControlPlane: ServiceLifecycle.Service {
         defer { service.store.close() }
         do {
             let server = try makeServer()
+            let controllers = ControllerSet(
+                client: APIClient(transport: transport), logger: logger, rootCertificate: authority.certificate)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await server.run() }
+                group.addTask { try await Self.untilCancelled { try await controllers.run() } }
                 group.addTask { [store = service.store] in
                     // Bookmarks: so that a watch that sees nothing for long is not too old when it comes again.
-                    try await cancelWhenGracefulShutdown {
+                    try await Self.untilCancelled {
                         while true {
                             try await Task.sleep(for: .seconds(55))
                             store.publishProgress()
@@ -102,17 +107,19 @@ public final class ControlPlane: ServiceLifecycle.Service {
                     }
                 }
                 // The first to end is the server, at shutdown or in failure: the others go with it.
-                while let result = await group.nextResult() {
-                    if case .failure(let error) = result, !(error is CancellationError) {
-                        group.cancelAll()
-                        throw error
-                    }
-                }
+                try await group.next()
+                group.cancelAll()
+                try await group.waitForAll()
             }
         } catch {
             listening.fail(error)
             throw error
         }
+    }
+
+    /// Runs something whose end is its cancellation.
+    private static func untilCancelled(_ body: () async throws -> Void) async throws {
+        do { try await body() } catch is CancellationError {}
     }
 
     private func makeServer() throws -> any ServiceLifecycle.Service {

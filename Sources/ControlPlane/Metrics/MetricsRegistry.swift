@@ -48,7 +48,7 @@ public final class MetricsRegistry: MetricsFactory {
     }
 
     private func handle(
-        _ table: WritableKeyPath<State, [Key: Handle]> & Sendable, _ label: String, _ dimensions: [(String, String)]
+        _ table: any WritableKeyPath<State, [Key: Handle]> & Sendable, _ label: String, _ dimensions: [(String, String)]
     ) -> Handle {
         let key = Self.key(label, dimensions)
         return state.withLock { state in

@@ -71,20 +71,37 @@ enum ObjectRules {
     }
 
     private static func defaulted(_ value: JSONValue, _ resource: ServedResource, isNew: Bool) throws -> JSONValue {
-        do {
-            guard let object = try Kinds.decode(value, as: resource.kind) else { return value.withoutNulls }
-            return Kinds.defaulted(object, isNew: isNew).json
-        } catch {
-            throw APIError.undecodable(resource.kind, "\(error)")
-        }
+        guard let object = try typed(value, resource) else { return value.withoutNulls }
+        return Kinds.defaulted(object, isNew: isNew).json
     }
 
     // MARK: Validation
 
-    /// Throws 422 with every problem of the object.
+    /// Throws 422 with every problem of the object; returns what it sets without effect, as warnings.
     static func validate(
         _ value: JSONValue, old: JSONValue?, _ resource: ServedResource, subresource: String = ""
-    ) throws {
+    ) throws(APIError) -> [String] {
+        guard let object = try typed(value, resource) else { return [] }
+        guard let old, let present = try typed(old, resource) else {
+            try Validation.validateCreate(object)
+            return Validation.warnings(for: object)
+        }
+        if subresource == "status" {
+            try Validation.validateStatusUpdate(object, from: present)
+            return []
+        }
+        try Validation.validateUpdate(object, from: present)
+        return Validation.warnings(for: object)
+    }
+
+    private static func typed(
+        _ value: JSONValue, _ resource: ServedResource
+    ) throws(APIError) -> (any KubernetesObject)? {
+        do {
+            return try Kinds.decode(value, as: resource.kind)
+        } catch {
+            throw .undecodable(resource.kind, "\(error)")
+        }
     }
 }
 

@@ -23,17 +23,17 @@ extension ObjectService {
             metadata.managedFields = []
             value["metadata"] = metadata.json
             let prepared = try admit(ObjectRules.prepareForCreation(value, request.resource), request)
-            try ObjectRules.validate(prepared, old: nil, request.resource)
+            let remarks = try ObjectRules.validate(prepared, old: nil, request.resource)
             if request.options.isDryRun {
                 guard store.object(request.resource.qualifiedName, Self.key(metadata, request)) == nil else {
                     throw APIError.alreadyExists(request.resource, metadata.name)
                 }
-                return Outcome(answer: .made(prepared, code: 201), warnings: warnings)
+                return Outcome(answer: .made(prepared, code: 201), warnings: warnings + remarks)
             }
             do {
                 let stored = try await commit(
                     request.resource, Self.key(metadata, request), .absent, .put(prepared))
-                return Outcome(answer: .stored(stored, code: 201), warnings: warnings)
+                return Outcome(answer: .stored(stored, code: 201), warnings: warnings + remarks)
             } catch StoreError.conflict {
                 guard generatesName, attempt < 8 else {
                     throw APIError.alreadyExists(request.resource, metadata.name)

@@ -7,8 +7,6 @@ struct ObjectWatch: Sendable {
     enum Frame: Sendable {
         case object(StoreEvent.Kind, StoredObject, of: StoreEvent?)
         case bookmark(resourceVersion: Int64, endsInitialEvents: Bool)
-        /// Refused after it began; the last frame.
-        case error(APIError)
     }
 
     let kind: GroupVersionKind

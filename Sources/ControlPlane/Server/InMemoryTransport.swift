@@ -20,21 +20,34 @@ struct InMemoryTransport: APITransport {
         guard case .watch(let watch) = try await service.answer(try objectRequest(request)).answer else {
             throw APIError.badRequest("\(request.path) cannot be watched")
         }
-        var frames = watch.makeIterator()
-        // Pulled by the reader: what waits for it is bounded by the store, which cuts off who is too slow.
-        return AsyncThrowingStream {
-            switch await frames.next() {
-            case .object(let kind, let object, _): RawWatchEvent(type: kind.rawValue, object: object.value)
-            case .bookmark(let version, let endsInitialEvents):
-                RawWatchEvent(
-                    type: "BOOKMARK",
-                    object: ObjectWatch.bookmark(
-                        kind: watch.kind, resourceVersion: version, endsInitialEvents: endsInitialEvents))
-            case .error(let error): throw error
-            case nil: nil
+        let (events, continuation) = AsyncThrowingStream.makeStream(
+            of: RawWatchEvent.self, throwing: (any Error).self, bufferingPolicy: .bufferingOldest(Self.buffer))
+        let pump = Task {
+            var frames = watch.makeIterator()
+            while let frame = await frames.next() {
+                let event: RawWatchEvent
+                switch frame {
+                case .object(let kind, let object, _): event = RawWatchEvent(type: kind.rawValue, object: object.value)
+                case .bookmark(let version, let endsInitialEvents):
+                    event = RawWatchEvent(
+                        type: "BOOKMARK",
+                        object: ObjectWatch.bookmark(
+                            kind: watch.kind, resourceVersion: version, endsInitialEvents: endsInitialEvents))
+                }
+                guard case .enqueued = continuation.yield(event) else { break }  // too slow, or gone
             }
+            continuation.finish()
+            watch.end()
         }
+        continuation.onTermination = { _ in
+            watch.end()
+            pump.cancel()
+        }
+        return events
     }
+
+    /// Events that a reader may be behind before it is cut off. The first ones of a watch come all at once.
+    private static let buffer = 20_000
 
     private func objectRequest(_ request: APIRequest) throws -> ObjectRequest {
         guard

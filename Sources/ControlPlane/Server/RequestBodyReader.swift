@@ -41,7 +41,12 @@ enum RequestBodyReader {
                         + "json parse error: \(error)")
             }
         case "application/yaml", "application/x-yaml", "text/yaml", "application/vnd.kubernetes.yaml":
-            return ObjectRequest.Body(value: try YAMLBody.value(String(buffer: bytes), kind: kind))
+            do {
+                return (try YAMLDocuments.read(String(buffer: bytes)).first).map { ObjectRequest.Body(value: $0) }
+            } catch {
+                throw APIError.badRequest(
+                    "the object provided is unrecognized (must be of type \(kind)): \(error)")
+            }
         default:
             throw APIError.unsupportedMediaType(accepted: ["application/json", "application/yaml"])
         }

@@ -29,8 +29,6 @@ struct WatchEncoder: Sendable {
             let object = ObjectWatch.bookmark(
                 kind: kind, resourceVersion: version, endsInitialEvents: endsInitialEvents)
             return StoreEvent.frame(type: "BOOKMARK", object: bookmark(object).bytes)
-        case .error(let error):
-            return StoreEvent.frame(type: "ERROR", object: HTTPAnswer.statusJSON(error.status).bytes)
         }
     }
 

@@ -1,0 +1,80 @@
+import ControlPlane
+import Foundation
+import KubernetesAPI
+import Logging
+import ServiceLifecycle
+import Testing
+
+/// A control plane of a test: its own folder, any free port, gone when the test is over.
+struct TestCluster {
+    let plane: ControlPlane
+    let directory: String
+    var client: APIClient { APIClient(transport: plane.transport) }
+    var kubeconfig: String { directory + "/admin.kubeconfig" }
+    var server: String { "https://127.0.0.1:\(plane.port)" }
+
+    /// Starts one, runs the test, and stops it.
+    static func run(_ test: (TestCluster) async throws -> Void) async throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "minikube-lite-server-\(UUID().uuidString.prefix(8))"
+        ).path
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try await run(in: directory, test)
+    }
+
+    static func run(in directory: String, _ test: (TestCluster) async throws -> Void) async throws {
+        var logger = Logger(label: "test")
+        logger.logLevel = .warning
+        var configuration = ControlPlaneConfiguration(dataDirectory: directory, listenPort: 0)
+        configuration.adminKubeconfigPath = directory + "/admin.kubeconfig"
+        let plane = try await ControlPlane(configuration: configuration, logger: logger)
+        let group = ServiceGroup(services: [plane], logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            do {
+                try await plane.waitUntilListening()
+                try await test(TestCluster(plane: plane, directory: directory))
+            } catch {
+                await group.triggerGracefulShutdown()
+                throw error
+            }
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+    }
+
+    struct Output {
+        var status: Int32
+        var out: String
+        var err: String
+    }
+
+    /// Runs a kubectl with the cluster's kubeconfig, and waits for it.
+    func kubectl(_ arguments: String..., input: String = "", binary: String = "kubectl") async throws -> Output {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [binary] + arguments
+        process.environment = [
+            "PATH": "/usr/bin:/bin:/usr/lib/google-cloud-sdk/bin", "HOME": directory, "KUBECONFIG": kubeconfig,
+        ]
+        let (out, err, stdin) = (Pipe(), Pipe(), Pipe())
+        process.standardOutput = out
+        process.standardError = err
+        process.standardInput = stdin
+        try process.run()
+        stdin.fileHandleForWriting.write(Data(input.utf8))
+        try stdin.fileHandleForWriting.close()
+        return await withCheckedContinuation { continuation in
+            // Reading blocks, so not on the cooperative pool, which the server needs.
+            Thread {
+                let output = out.fileHandleForReading.readDataToEndOfFile()
+                let errors = err.fileHandleForReading.readDataToEndOfFile()
+                process.waitUntilExit()
+                continuation.resume(
+                    returning: Output(
+                        status: process.terminationStatus, out: String(decoding: output, as: UTF8.self),
+                        err: String(decoding: errors, as: UTF8.self)))
+            }.start()
+        }
+    }
+}
