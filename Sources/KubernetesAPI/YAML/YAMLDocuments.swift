@@ -1,140 +1,207 @@
-import Yams
+internal import Yams
 
-/// A text that is not YAML, or YAML that has no JSON form.
-public struct YAMLSyntaxError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// From 1; 0 where it is not known.
-    public let line: Int
-    public let problem: String
+/// A text that is not YAML, or that JSON has no form for.
+public struct YAMLError: Error, Sendable, Hashable, CustomStringConvertible {
+    public var message: String
+    /// Counted from 1; nil where the parser names none.
+    public var line: Int?
 
-    public var description: String { line > 0 ? "invalid YAML in line \(line): \(problem)" : "invalid YAML: \(problem)" }
+    public var description: String {
+        "error converting YAML to JSON: yaml: \(line.map { "line \($0): " } ?? "")\(message)"
+    }
 }
 
-/// Reads YAML as the Kubernetes clients do: every document becomes a JSON value.
+/// Reads YAML as `sigs.k8s.io/yaml` does: YAML 1.1 scalars (`yes`, `0644`), merge keys, and keys turned into strings.
+/// JSON is YAML, too.
 public enum YAMLDocuments {
-    /// Nodes of one text at most: aliases of aliases would otherwise make gigabytes out of a few lines.
-    private static let maximumNodes = 1_000_000
-    private static let maximumDepth = 256
+    /// Maps and lists inside each other; the JSON parser's limit.
+    static let maximumDepth = JSONParser.maximumDepth
+    /// What aliases may blow one text up to, in values and in bytes of strings.
+    static let maximumValues = 1_000_000
+    static let maximumBytes = 64 << 20
 
-    /// The documents of a text (JSON is YAML, too); empty ones are left out.
-    public static func read(_ text: String) throws(YAMLSyntaxError) -> [JSONValue] {
+    /// The documents of a text in their order; empty ones are left out.
+    public static func read(_ text: String) throws(YAMLError) -> [JSONValue] {
+        try AliasGuard.check(text)
         var documents: [JSONValue] = []
         do {
-            // Scalars are resolved here, by the rules of Kubernetes' own reader.
-            for node in try documentNodes(text) {
-                var budget = maximumNodes
-                let value = try json(node, depth: 0, budget: &budget)
+            // Without rules: scalars are resolved here, by Go's rules and not by the library's.
+            let parser = try Parser(yaml: text, resolver: .basic)
+            var conversion = Conversion()
+            while let root = try parser.nextRoot() {
+                let value = try conversion.value(of: root, depth: 0)
                 if value != .null { documents.append(value) }
             }
-        } catch let error as YAMLSyntaxError {
+        } catch let error as YAMLError {
             throw error
+        } catch let error as YamlError {
+            throw YAMLError(error)
         } catch {
-            throw syntaxError(error)
+            throw YAMLError(message: "\(error)")
         }
         return documents
     }
+}
 
-    private static func documentNodes(_ text: String) throws -> [Yams.Node] {
-        let parser = try Parser(yaml: text, resolver: .basic)
-        var nodes: [Yams.Node] = []
-        while let node = try parser.nextRoot() { nodes.append(node) }
-        return nodes
-    }
-
-    private static func syntaxError(_ error: any Error) -> YAMLSyntaxError {
+extension YAMLError {
+    fileprivate init(_ error: YamlError) {
         switch error {
-        case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
-            YamlError.composer(_, let problem, let mark, _):
-            YAMLSyntaxError(line: mark.line, problem: problem)
-        case YamlError.duplicatedKeysInMapping(let keys, let context):
-            YAMLSyntaxError(
-                line: context.mark.line, problem: "key \"\(keys.sorted().joined(separator: "\", \""))\" stands twice")
-        case YamlError.reader(let problem, _, _, _): YAMLSyntaxError(line: 0, problem: problem)
-        default: YAMLSyntaxError(line: 0, problem: "\(error)")
-        }
-    }
-
-    private static func json(_ node: Yams.Node, depth: Int, budget: inout Int) throws(YAMLSyntaxError) -> JSONValue {
-        let line = node.mark?.line ?? 0
-        budget -= 1
-        guard budget > 0 else { throw YAMLSyntaxError(line: line, problem: "too many values (aliases of aliases?)") }
-        guard depth < maximumDepth else { throw YAMLSyntaxError(line: line, problem: "nested too deeply") }
-        switch node {
-        case .scalar(let scalar):
-            // Quoted and block scalars are strings whatever they look like, and so is what is tagged as one.
-            guard scalar.style == .plain || scalar.style == .any, scalar.tag.description != Tag.Name.str.rawValue
-            else { return .string(scalar.string) }
-            return PlainScalar.value(scalar.string)
-        case .sequence(let sequence):
-            var values: [JSONValue] = []
-            for element in sequence { values.append(try json(element, depth: depth + 1, budget: &budget)) }
-            return .array(values)
-        case .mapping(let mapping):
-            var object = JSONObject()
-            for (key, value) in mapping {
-                guard case .scalar(let name) = key else {
-                    throw YAMLSyntaxError(line: key.mark?.line ?? line, problem: "a key has to be a string")
-                }
-                if name.string == "<<", name.style == .plain {
-                    try merge(value, into: &object, depth: depth, budget: &budget)
-                } else {
-                    object[name.string] = try json(value, depth: depth + 1, budget: &budget)
-                }
-            }
-            return .object(object)
-        case .alias: throw YAMLSyntaxError(line: line, problem: "an alias without its anchor")
-        }
-    }
-
-    /// `<<: *anchor`: the members of another mapping, or of several, where this one has none of that name.
-    private static func merge(
-        _ node: Yams.Node, into object: inout JSONObject, depth: Int, budget: inout Int
-    ) throws(YAMLSyntaxError) {
-        let value = try json(node, depth: depth + 1, budget: &budget)
-        for source in value.arrayValue ?? [value] {
-            guard case .object(let members) = source else {
-                throw YAMLSyntaxError(line: node.mark?.line ?? 0, problem: "<< needs a mapping")
-            }
-            for (key, member) in members where object[key] == nil { object[key] = member }
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            self.init(message: problem, line: mark.line)
+        case .duplicatedKeysInMapping(let keys, let context):
+            self.init(message: "key \"\(keys.first ?? "")\" already set in map", line: context.mark.line)
+        case .reader(let problem, _, _, _): self.init(message: problem)
+        default: self.init(message: "\(error)")
         }
     }
 }
 
-/// What a plain scalar stands for, by the rules of YAML 1.1 as the Kubernetes clients apply them (times and
-/// base-60 numbers stay strings).
-enum PlainScalar {
-    static func value(_ text: String) -> JSONValue {
-        switch text {
-        case "", "~", "null", "Null", "NULL": return .null
-        case "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y": return .bool(true)
-        case "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N": return .bool(false)
-        default: return number(text) ?? .string(text)
+/// The way from YAML's nodes to JSON's values, with a budget: aliases make trees of graphs.
+private struct Conversion {
+    private var values = 0
+    private var bytes = 0
+
+    private mutating func spend(_ size: Int, _ mark: Mark?) throws(YAMLError) {
+        values += 1
+        bytes += size
+        guard values <= YAMLDocuments.maximumValues, bytes <= YAMLDocuments.maximumBytes else {
+            throw YAMLError(message: "document contains excessive aliasing", line: mark?.line)
         }
     }
 
-    private static func number(_ text: String) -> JSONValue? {
-        guard let first = text.utf8.first, first < 0x3A else { return nil }
-        let plain = text.filter { $0 != "_" }
-        let negative = plain.hasPrefix("-")
-        let digits = negative || plain.hasPrefix("+") ? String(plain.dropFirst()) : plain
-        guard let leading = digits.utf8.first, (0x30...0x39).contains(leading) || leading == UInt8(ascii: ".") else {
-            return nil
+    mutating func value(of node: Yams.Node, depth: Int) throws(YAMLError) -> JSONValue {
+        guard depth < YAMLDocuments.maximumDepth else {
+            throw YAMLError(
+                message: "more than \(YAMLDocuments.maximumDepth) levels deep", line: node.mark?.line)
         }
-        func integer(_ body: some StringProtocol, radix: Int) -> JSONValue? {
-            Int64((negative ? "-" : "") + body, radix: radix).map(JSONValue.integer)
+        switch node {
+        case .scalar(let scalar):
+            try spend(scalar.string.utf8.count, scalar.mark)
+            return try Self.resolved(scalar)
+        case .sequence(let sequence):
+            try spend(0, sequence.mark)
+            var items: [JSONValue] = []
+            items.reserveCapacity(sequence.count)
+            for item in sequence { items.append(try value(of: item, depth: depth + 1)) }
+            return .array(items)
+        case .mapping(let mapping):
+            try spend(0, mapping.mark)
+            return .object(try object(of: mapping, depth: depth))
+        case .alias(let alias):
+            throw YAMLError(message: "unknown anchor '\(alias.anchor.rawValue)' referenced", line: alias.mark?.line)
         }
-        if digits.hasPrefix("0x") { return integer(digits.dropFirst(2), radix: 16) }
-        if digits.hasPrefix("0b") { return integer(digits.dropFirst(2), radix: 2) }
-        if digits.hasPrefix("0o") { return integer(digits.dropFirst(2), radix: 8) }
-        // A leading zero means octal, as for file modes: 0644.
-        if digits.hasPrefix("0"), digits.count > 1, let octal = integer(digits.dropFirst(), radix: 8) { return octal }
-        if let whole = integer(digits, radix: 10) { return whole }
-        let decimal = digits.utf8.allSatisfy {
-            (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") || $0 | 0x20 == UInt8(ascii: "e")
-                || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-")
+    }
+
+    private mutating func object(of mapping: Yams.Node.Mapping, depth: Int) throws(YAMLError) -> JSONObject {
+        var object = JSONObject()
+        var merged = JSONObject()
+        for (key, node) in mapping {
+            guard case .scalar(let scalar) = key else {
+                throw YAMLError(message: "a map's key has to be a scalar", line: key.mark?.line)
+            }
+            try spend(scalar.string.utf8.count, scalar.mark)
+            let value = try value(of: node, depth: depth + 1)
+            if scalar.string == "<<", scalar.style == .plain {
+                try Self.merge(value, into: &merged, scalar.mark)
+                continue
+            }
+            let name = try Self.name(of: scalar)
+            guard object.members.updateValue(value, forKey: name) == nil else {
+                throw YAMLError(message: "key \"\(name)\" already set in map", line: scalar.mark?.line)
+            }
         }
-        guard decimal, digits != ".", let value = Double((negative ? "-" : "") + digits), value.isFinite else {
-            return nil
+        // What the map says itself counts more than what it merges.
+        for (key, value) in merged where object[key] == nil { object[key] = value }
+        return object
+    }
+
+    /// `<<: *base` or `<<: [*first, *second]`, where earlier ones count more.
+    private static func merge(_ value: JSONValue, into object: inout JSONObject, _ mark: Mark?) throws(YAMLError) {
+        switch value {
+        case .object(let base):
+            for (key, value) in base where object[key] == nil { object[key] = value }
+        case .array(let bases):
+            for base in bases {
+                guard case .object = base else {
+                    throw YAMLError(message: "map merge requires map or sequence of maps as the value", line: mark?.line)
+                }
+                try merge(base, into: &object, mark)
+            }
+        default:
+            throw YAMLError(message: "map merge requires map or sequence of maps as the value", line: mark?.line)
         }
-        return .number(value)
+    }
+
+    /// A key as JSON has it: `true` and `8080` are strings there.
+    private static func name(of scalar: Yams.Node.Scalar) throws(YAMLError) -> String {
+        switch try resolved(scalar) {
+        case .string(let name): return name
+        case .null: return "null"
+        case let other: return other.text
+        }
+    }
+
+    private static func resolved(_ scalar: Yams.Node.Scalar) throws(YAMLError) -> JSONValue {
+        let tag = scalar.tag.description
+        if tag == "tag:yaml.org,2002:str" || tag == "!" { return .string(scalar.string) }
+        if tag == "tag:yaml.org,2002:binary" {
+            throw YAMLError(message: "!!binary has no form in JSON", line: scalar.mark?.line)
+        }
+        guard scalar.style == .plain || scalar.style == .any || tag.hasPrefix("tag:yaml.org,2002:") else {
+            return .string(scalar.string)
+        }
+        guard let value = YAMLScalar.resolve(scalar.string) else {
+            throw YAMLError(message: "\(scalar.string) has no form in JSON", line: scalar.mark?.line)
+        }
+        return value
+    }
+}
+
+/// Refuses what would take the library's composer exponential time before our budget is asked: it compares the keys
+/// of each map, and a key may be an alias of an alias of ... a list.
+private enum AliasGuard {
+    static func check(_ text: String) throws(YAMLError) {
+        let bytes = Array(text.utf8)
+        var anchors = false
+        var aliases = 0
+        var complexKeys = false
+        var previous = UInt8(ascii: "\n")
+        for (index, byte) in bytes.enumerated() {
+            let next = index + 1 < bytes.count ? bytes[index + 1] : UInt8(ascii: "\n")
+            let startsToken = " \t\r\n[{,:-?".utf8.contains(previous)
+            switch byte {
+            case UInt8(ascii: "&") where startsToken && next > 0x20: anchors = true
+            case UInt8(ascii: "*") where startsToken && next > 0x20:
+                aliases += 1
+                if isKey(bytes, after: index) { complexKeys = true }
+            case UInt8(ascii: "?") where startsToken && next <= 0x20: complexKeys = true
+            case UInt8(ascii: "]"), UInt8(ascii: "}"):
+                if isFollowedByColon(bytes, from: index + 1) { complexKeys = true }
+            default: break
+            }
+            previous = byte
+        }
+        // n references make at most 3^(n/3) copies of what they name.
+        guard anchors, complexKeys, aliases > 1 else { return }
+        var copies = bytes.count
+        for _ in 0..<(aliases + 2) / 3 {
+            copies *= 3
+            guard copies < 100_000_000 else { throw YAMLError(message: "document contains excessive aliasing") }
+        }
+    }
+
+    private static func isKey(_ bytes: [UInt8], after start: Int) -> Bool {
+        var index = start + 1
+        while index < bytes.count, bytes[index] > 0x20, !"[]{},".utf8.contains(bytes[index]) { index += 1 }
+        return bytes[index - 1] == UInt8(ascii: ":") || isFollowedByColon(bytes, from: index)
+    }
+
+    private static func isFollowedByColon(_ bytes: [UInt8], from start: Int) -> Bool {
+        var index = start
+        while index < bytes.count, bytes[index] == UInt8(ascii: " ") || bytes[index] == UInt8(ascii: "\t") {
+            index += 1
+        }
+        return index < bytes.count && bytes[index] == UInt8(ascii: ":")
     }
 }
