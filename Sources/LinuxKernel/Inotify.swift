@@ -75,7 +75,7 @@ public enum Poll {
     public static func wait(
         _ descriptor: FileDescriptor, for events: Int16, milliseconds: Int32
     ) throws(SystemError) -> Bool {
-        let start = (Clock.monotonic() / 1_000_000)
+        let start = Monotonic.milliseconds()
         var left = milliseconds
         while true {
             var entry = pollfd(fd: descriptor.rawValue, events: events, revents: 0)
@@ -84,8 +84,19 @@ public enum Poll {
             let code = Glibc.errno
             guard code == EINTR else { throw SystemError(call: "poll", errno: code) }
             if milliseconds >= 0 {
-                left = max(0, milliseconds - Int32(clamping: (Clock.monotonic() / 1_000_000) - start))
+                left = max(0, milliseconds - Int32(clamping: Monotonic.milliseconds() - start))
             }
         }
     }
+}
+
+/// CLOCK_MONOTONIC.
+public enum Monotonic {
+    public static func nanoseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    public static func milliseconds() -> Int64 { nanoseconds() / 1_000_000 }
 }

@@ -70,7 +70,7 @@ public struct NetlinkSocket: Sendable {
         _ messages: [NetlinkMessage], milliseconds: Int64 = 5000
     ) throws(NetlinkError) -> [NetlinkReply] {
         guard let first = messages.first else { return [] }
-        let start = UInt32(truncatingIfNeeded: Clock.monotonic() / 1000) & 0x7fff_ffff
+        let start = UInt32(truncatingIfNeeded: Monotonic.nanoseconds() / 1000) & 0x7fff_ffff
         var bytes: [UInt8] = []
         var waiting: [UInt32: String] = [:]
         for (index, message) in messages.enumerated() {
@@ -82,12 +82,12 @@ public struct NetlinkSocket: Sendable {
         }
         try send(bytes, purpose: first.purpose)
 
-        let end = (Clock.monotonic() / 1_000_000) + milliseconds
+        let end = Monotonic.milliseconds() + milliseconds
         var replies: [NetlinkReply] = []
         var refusals: [(sequence: UInt32, error: NetlinkError)] = []
         while !waiting.isEmpty {
             // nf_tables may leave out the acknowledgements of the rest when one message was refused.
-            let patience = refusals.isEmpty ? max(0, end - (Clock.monotonic() / 1_000_000)) : 0
+            let patience = refusals.isEmpty ? max(0, end - Monotonic.milliseconds()) : 0
             guard let received = try receive(milliseconds: Int32(clamping: patience)) else {
                 if !refusals.isEmpty { break }
                 throw NetlinkError(purpose: waiting.values.sorted().joined(separator: ", "), errno: ETIMEDOUT)

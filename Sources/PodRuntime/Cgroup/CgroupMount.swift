@@ -15,7 +15,7 @@ public struct CgroupMount: Sendable, Hashable {
 
     /// Reads the mounts of this process.
     public static func find() throws -> CgroupMount {
-        parse(try FileSystem.readTrimmed("/proc/self/mountinfo"))
+        parse(try FileAccess.readText("/proc/self/mountinfo"))
     }
 
     /// - Parameter mountinfo: the text of a `mountinfo` file. Of several cgroup2 mounts the shortest path wins: the

@@ -75,13 +75,13 @@ public struct CgroupTree: Sendable, Hashable {
             for component in parent.dropFirst(root.utf8.count).split(separator: "/") {
                 try enableControllers(path)
                 path += "/" + component
-                try FileSystem.makeDirectory(path)
+                try FileAccess.makeDirectory(path)
             }
-            try FileSystem.makeDirectory(system)
+            try FileAccess.makeDirectory(system)
             try enableControllers(parent)
             try apply(allocatable, to: parent)
             for level in [QualityOfService.burstable, .bestEffort] {
-                try FileSystem.makeDirectory(directory(of: level))
+                try FileAccess.makeDirectory(directory(of: level))
                 try enableControllers(directory(of: level))
             }
         }
@@ -177,13 +177,13 @@ public struct CgroupTree: Sendable, Hashable {
     /// - Returns: false where `deadline` passed before.
     public func waitUnpopulated(_ path: String, deadline: Duration) throws -> Bool {
         do throws(SystemError) {
-            let end = Clock.monotonic() + deadline.nanoseconds
+            let end = Monotonic.nanoseconds() + deadline.nanoseconds
             let inotify = try Inotify()
             // Watched before it is looked at, so that no change falls in between.
             try inotify.add("\(path)/cgroup.events", Int32(IN_MODIFY))
             while true {
                 guard try isPopulated(path) else { return true }
-                let left = end - Clock.monotonic()
+                let left = end - Monotonic.nanoseconds()
                 guard left > 0 else { return false }
                 _ = try inotify.wait(milliseconds: Int32(clamping: left / 1_000_000 + 1))
                 _ = try inotify.take()
@@ -195,13 +195,13 @@ public struct CgroupTree: Sendable, Hashable {
     }
 
     private func isPopulated(_ path: String) throws(SystemError) -> Bool {
-        parseFlatKeyed(try FileSystem.readTrimmed("\(path)/cgroup.events"))["populated"] != 0
+        parseFlatKeyed(try FileAccess.readText("\(path)/cgroup.events"))["populated"] != 0
     }
 
     /// Removes a cgroup and all below it, deepest first. A cgroup that still has processes (they were killed, and the
     /// kernel is not through with them) is waited for by its notifications, up to `deadline` in all.
     public func removeTree(_ path: String, deadline: Duration = .seconds(5)) throws {
-        let end = Clock.monotonic() + deadline.nanoseconds
+        let end = Monotonic.nanoseconds() + deadline.nanoseconds
         try removeTree(path, end: end)
     }
 
@@ -215,7 +215,7 @@ public struct CgroupTree: Sendable, Hashable {
                 switch error.errno {
                 case ENOENT, ENODEV: return
                 case EBUSY, ENOTEMPTY:
-                    let left = end - Clock.monotonic()
+                    let left = end - Monotonic.nanoseconds()
                     guard left > 0, try waitUnpopulated(path, deadline: .nanoseconds(left)) else {
                         throw runtimeError(error, step: "rmdir", object: path)
                     }
@@ -235,12 +235,12 @@ public struct CgroupTree: Sendable, Hashable {
 
     private func removeOne(_ path: String) throws(SystemError) {
         // A test's temporary directory has files that rmdir does not take along, as the kernel's does.
-        if creationFlags != 0 { return try FileSystem.removeTree(path) }
-        try FileSystem.removeDirectory(path)
+        if creationFlags != 0 { return try FileAccess.removeTree(path) }
+        try FileAccess.removeDirectory(path)
     }
 
     private func children(_ path: String) throws(SystemError) -> [String] {
-        try FileSystem.list(path).filter { FileSystem.kind("\(path)/\($0)") == .directory }
+        try FileAccess.list(path).filter { FileAccess.kind("\(path)/\($0)") == .directory }
     }
 
     /// Every pod's cgroup that exists, by pod id.
@@ -271,22 +271,22 @@ public struct CgroupTree: Sendable, Hashable {
 
     /// Nil without the memory controller. `local` leaves out what happened at limits below.
     public func memoryEvents(_ path: String, local: Bool = false) -> MemoryEvents? {
-        (try? FileSystem.readTrimmed("\(path)/memory.events\(local ? ".local" : "")")).map(MemoryEvents.init)
+        (try? FileAccess.readText("\(path)/memory.events\(local ? ".local" : "")")).map(MemoryEvents.init)
     }
 
     public func cpuStatistics(_ path: String) -> CpuStatistics? {
-        (try? FileSystem.readTrimmed("\(path)/cpu.stat")).map(CpuStatistics.init)
+        (try? FileAccess.readText("\(path)/cpu.stat")).map(CpuStatistics.init)
     }
 
     /// `memory.current`, bytes; nil without the memory controller.
     public func memoryCurrent(_ path: String) -> Int64? {
-        (try? FileSystem.readTrimmed("\(path)/memory.current")).flatMap { Int64($0) }
+        (try? FileAccess.readText("\(path)/memory.current")).flatMap { Int64($0) }
     }
 
     /// Pids in the cgroup itself.
     public func processes(_ path: String) throws -> [Int32] {
         try wrap(step: "cgroup", object: path) { () throws(SystemError) in
-            try FileSystem.readTrimmed("\(path)/cgroup.procs").split(separator: "\n").compactMap { Int32($0) }
+            try FileAccess.readText("\(path)/cgroup.procs").split(separator: "\n").compactMap { Int32($0) }
         }
     }
 
@@ -294,7 +294,7 @@ public struct CgroupTree: Sendable, Hashable {
 
     private func make(_ path: String, _ fill: () throws(SystemError) -> Void) throws {
         do throws(SystemError) {
-            try FileSystem.makeDirectory(path, existing: false)
+            try FileAccess.makeDirectory(path, exclusive: true)
         } catch {
             let kind: RuntimeError.Kind = error.errno == EEXIST ? .alreadyExists : .create
             throw RuntimeError(
@@ -312,7 +312,7 @@ public struct CgroupTree: Sendable, Hashable {
         let wanted = cgroupControllers.map { $0.name }.filter(controllers.contains)
         guard !wanted.isEmpty else { return }
         let file = "\(path)/cgroup.subtree_control"
-        let enabled = (try? FileSystem.readTrimmed(file))?.split(separator: " ").map(String.init) ?? []
+        let enabled = (try? FileAccess.readText(file))?.split(separator: " ").map(String.init) ?? []
         let lacking = wanted.filter { !enabled.contains($0) }
         guard !lacking.isEmpty else { return }
         try write(lacking.map { "+\($0)" }.joined(separator: " "), to: file)

@@ -5,9 +5,9 @@ extension HostCapabilities {
     /// Looks at this host: which controllers cgroup v2 offers, why the others are missing, memory, CPUs, kernel, boot.
     public static func detect() throws -> HostCapabilities {
         let mount = try CgroupMount.find()
-        let offered = mount.unified.flatMap { try? FileSystem.readTrimmed("\($0)/cgroup.controllers") } ?? ""
+        let offered = mount.unified.flatMap { try? FileAccess.readText("\($0)/cgroup.controllers") } ?? ""
         let (controllers, missing) = assess(
-            mount: mount, offered: offered, kernelTable: (try? FileSystem.readTrimmed("/proc/cgroups")) ?? "")
+            mount: mount, offered: offered, kernelTable: (try? FileAccess.readText("/proc/cgroups")) ?? "")
         var release = utsname()
         _ = uname(&release)
         let kernel = withUnsafePointer(to: &release.release) {
@@ -19,7 +19,7 @@ extension HostCapabilities {
             controllers: controllers, missing: missing,
             memoryBytes: Int64(sysconf(Int32(_SC_PHYS_PAGES))) * Int64(sysconf(Int32(_SC_PAGESIZE))),
             cpuCount: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), kernelRelease: kernel,
-            bootID: try FileSystem.readTrimmed("/proc/sys/kernel/random/boot_id"))
+            bootID: try FileAccess.readText("/proc/sys/kernel/random/boot_id"))
     }
 
     /// What the texts say, apart from where they come from.

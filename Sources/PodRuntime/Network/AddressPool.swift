@@ -33,15 +33,15 @@ struct AddressPool: Sendable {
         self.range = range
         self.directory = directory
         cursor = range.network + 2
-        try FileSystem.makeDirectories(directory, mode: 0o700)
-        for name in try FileSystem.list(directory) {
+        try FileAccess.makeDirectories(directory, mode: 0o700)
+        for name in try FileAccess.list(directory) {
             let path = "\(directory)/\(name)"
-            if name.hasSuffix(".tmp") {
-                try? FileSystem.removeFile(path)
+            if name.hasPrefix(".tmp-") {
+                try? FileAccess.remove(path)
                 continue
             }
             guard let address = IPv4Range.address(name), range.contains(address) else { continue }
-            if let bytes = try? FileSystem.readBytes(path),
+            if let bytes = try? FileAccess.read(path),
                 let lease = try? JSONDecoder().decode(Lease.self, from: Data(bytes))
             {
                 leases[address] = lease
@@ -94,11 +94,16 @@ struct AddressPool: Sendable {
     /// The device is gone: the address may be given again.
     mutating func free(_ address: UInt32) throws {
         guard leases.removeValue(forKey: address) != nil else { return }
-        try FileSystem.removeFile("\(directory)/\(IPv4Range.text(address))")
+        do throws(SystemError) {
+            try FileAccess.remove("\(directory)/\(IPv4Range.text(address))")
+        } catch {
+            // ENOENT
+            if error.errno != 2 { throw error }
+        }
     }
 
     private func write(_ lease: Lease, _ address: UInt32) throws {
-        try FileSystem.replace(
+        try FileAccess.replace(
             "\(directory)/\(IPv4Range.text(address))", with: Array(try JSONEncoder().encode(lease)))
     }
 }

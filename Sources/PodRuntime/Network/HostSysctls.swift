@@ -12,18 +12,18 @@ struct HostSysctls {
 
     /// - Returns: what was changed for the whole host, in words.
     func apply(bridge: String) throws -> [String] {
-        try FileSystem.write("0", to: "\(Self.root)/conf/\(bridge)/send_redirects")
+        try FileAccess.writeOnce("\(Self.root)/conf/\(bridge)/send_redirects", "0")
         var before = read()
         var changed: [String] = []
         for (name, value) in [("ip_forward", "1"), ("conf/all/send_redirects", "0")] {
-            let present = try FileSystem.readTrimmed("\(Self.root)/\(name)")
+            let present = try FileAccess.readText("\(Self.root)/\(name)")
             guard present != value else { continue }
             // Written down first: a kill in between must not lose what the host had.
             if before[name] == nil {
                 before[name] = present
-                try FileSystem.replace(path, with: Array(try JSONEncoder().encode(before)))
+                try FileAccess.replace(path, with: Array(try JSONEncoder().encode(before)))
             }
-            try FileSystem.write(value, to: "\(Self.root)/\(name)")
+            try FileAccess.writeOnce("\(Self.root)/\(name)", value)
             changed.append("net.ipv4.\(name.replacingOccurrences(of: "/", with: ".")) changed from \(present) to \(value)")
         }
         return changed
@@ -32,12 +32,12 @@ struct HostSysctls {
     /// Gives the host back what it had, unless another node of ours needs it.
     func restore(othersRemain: Bool) {
         guard !othersRemain else { return }
-        for (name, value) in read() { try? FileSystem.write(value, to: "\(Self.root)/\(name)") }
-        try? FileSystem.removeFile(path)
+        for (name, value) in read() { try? FileAccess.writeOnce("\(Self.root)/\(name)", value) }
+        try? FileAccess.remove(path)
     }
 
     private func read() -> [String: String] {
-        guard let bytes = try? FileSystem.readBytes(path) else { return [:] }
+        guard let bytes = try? FileAccess.read(path) else { return [:] }
         return (try? JSONDecoder().decode([String: String].self, from: Data(bytes))) ?? [:]
     }
 }

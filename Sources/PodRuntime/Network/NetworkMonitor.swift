@@ -43,7 +43,7 @@ final class NetworkMonitor: Sendable {
     private func run() {
         while !stopped.load(ordering: .sequentiallyConsistent), let network = owner.network {
             let next = network.removeOverdue()
-            let milliseconds = next.map { Int32(clamping: max(0, ($0 - Clock.monotonic()) / 1_000_000 + 1)) }
+            let milliseconds = next.map { Int32(clamping: max(0, ($0 - Monotonic.nanoseconds()) / 1_000_000 + 1)) }
             // Bounded, so that a network that nobody holds any more does not keep its thread.
             let ready = try? Poll.wait(
                 any: [socket.descriptor, wakeup], milliseconds: min(milliseconds ?? 30_000, 30_000))

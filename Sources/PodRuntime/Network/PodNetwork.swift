@@ -216,7 +216,7 @@ public final class PodNetwork: Sendable {
                     state.leaving = [:]
                     for address in state.addresses.leases.keys { try state.addresses.free(address) }
                 }
-                try FileSystem.removeTree(self.stateDirectory)
+                try FileAccess.removeTree(self.stateDirectory)
             }
         }
     }
@@ -310,7 +310,7 @@ public final class PodNetwork: Sendable {
     }
 
     private func release(_ address: UInt32, dueIn time: Int64) {
-        let due = Clock.monotonic() + time
+        let due = Monotonic.nanoseconds() + time
         let monitor = state.withLock { state in
             // A record that could not be written is only more careful than needed after the agent's next start.
             try? state.addresses.release(address)
@@ -341,7 +341,7 @@ public final class PodNetwork: Sendable {
     func resync() throws {
         let links = try NetlinkSocket(.route).request([RouteMessage.listLinks()]).compactMap(RouteMessage.Link.init)
         let present = Set(links.map(\.name))
-        let due = Clock.monotonic() + Self.patience
+        let due = Monotonic.nanoseconds() + Self.patience
         state.withLock { state in
             for (address, lease) in state.addresses.leases where lease.leaving {
                 if present.contains(lease.device) {
@@ -358,7 +358,7 @@ public final class PodNetwork: Sendable {
     ///
     /// - Returns: when to look next, in CLOCK_MONOTONIC nanoseconds; nil where nothing is awaited.
     func removeOverdue() -> Int64? {
-        let now = Clock.monotonic()
+        let now = Monotonic.nanoseconds()
         let overdue = state.withLock { state in state.leaving.filter { $0.value <= now }.map(\.key) }
         for address in overdue {
             let name = device(for: address)
