@@ -229,3 +229,11 @@ public enum FileAccess {
         try removeDirectory(path)
     }
 }
+
+extension FileAccess {
+    /// O_PATH, which Swift's Glibc module leaves out: a place in the tree, not the file's content.
+    public static let pathOnly: Int32 = 0o10_000_000
+
+    /// Whether something can be reached at a path, links followed.
+    public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+}

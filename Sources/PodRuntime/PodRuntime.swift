@@ -1,0 +1,134 @@
+import Failpoint
+import LinuxKernel
+public import Logging
+import ShimProtocol
+import Synchronization
+
+/// Pods on this machine.
+public final class PodRuntime: Runtime {
+    /// The image store.
+    private let store: any LayerProvider
+    public let capabilities: HostCapabilities
+    public let events: AsyncStream<RuntimeEvent>
+    private let host: Host
+    /// nil while a sandbox is being made or recovered: its name is taken.
+    private let sandboxes = Mutex<[String: Sandbox?]>([:])
+
+    /// Prepares this machine: directories, the cgroup parent, the bridge, the supervisor's program. What is there
+    /// already is used.
+    ///
+    /// - Parameter images: where images and their layers come from.
+    /// - Throws: `RuntimeError` that says what is missing.
+    public init(configuration: RuntimeConfiguration, images: any LayerProvider, logger: Logger) async throws {
+        let starts = BlockingPool(name: "starts", threads: 4)
+        let removals = BlockingPool(name: "removals", threads: 4)
+        let (stream, continuation) = AsyncStream.makeStream(of: RuntimeEvent.self)
+        let prepared = try await starts.run {
+            try RuntimeError.wrapping(.sandbox, step: "directories") {
+                try FileAccess.makeDirectories(configuration.runDirectory, mode: 0o700)
+                try FileAccess.makeDirectories(configuration.dataDirectory, mode: 0o700)
+                try FileAccess.makeDirectory(configuration.runDirectory + "/pods", mode: 0o700)
+                try FileAccess.makeDirectory(configuration.runDirectory + "/empty", mode: 0o755)
+                try FileAccess.makeDirectory(configuration.dataDirectory + "/sandboxes", mode: 0o700)
+            }
+            let capabilities = try HostCapabilities.detect()
+            let cgroups = try CgroupTree(parent: configuration.cgroupParent)
+            try cgroups.prepare()
+            return (capabilities, cgroups, try ShimImage(path: configuration.shimExecutable))
+        }
+        let network = try PodNetwork(
+            bridge: configuration.bridge, cidr: configuration.podCIDR,
+            stateDirectory: configuration.runDirectory + "/network")
+        for change in try await network.setUpBridge() { logger.info("network", metadata: ["changed": "\(change)"]) }
+        let filter: DeviceFilter?
+        do throws(SystemError) { filter = try DeviceFilter() } catch {
+            logger.warning("no device filter: containers can open the devices that they make nodes of", metadata: ["error": "\(error)"])
+            filter = nil
+        }
+        capabilities = prepared.0
+        store = images
+        events = stream
+        host = Host(
+            configuration: configuration,
+            bootID: try RuntimeError.wrapping(.sandbox, step: "boot id") { try Process.bootID() },
+            cgroups: prepared.1, network: network, images: images, users: UserDatabase(), shim: prepared.2,
+            poller: try RuntimeError.wrapping(.sandbox, step: "poller") { try ShimPoller() }, deviceFilter: filter,
+            permittedCapabilities: Host.readPermittedCapabilities(), starts: starts, removals: removals,
+            events: continuation, logger: logger)
+    }
+
+    public var images: any ImageProvider { store }
+
+    public func startSandbox(_ configuration: SandboxConfiguration) async throws -> SandboxStatus {
+        guard !configuration.userNamespace else {
+            throw RuntimeError(
+                .configuration, step: "user namespace", object: configuration.id,
+                message: "hostUsers: false is not supported by this node")
+        }
+        let id = configuration.id
+        try take(id)
+        do {
+            let sandbox = try await Sandbox.start(configuration, on: host)
+            sandboxes.withLock { $0[id] = .some(sandbox) }
+            return await sandbox.status
+        } catch {
+            sandboxes.withLock { $0[id] = nil }
+            throw error
+        }
+    }
+
+    /// Reserves an id.
+    private func take(_ id: String) throws {
+        let isFree = sandboxes.withLock { all in
+            guard all[id] == nil else { return false }
+            all.updateValue(nil, forKey: id)
+            return true
+        }
+        guard isFree else {
+            throw RuntimeError(
+                .alreadyExists, step: "sandbox", object: id, message: "sandbox \(id) is there already")
+        }
+    }
+
+    private func find(_ id: String) -> Sandbox? { sandboxes.withLock { $0[id] ?? nil } }
+
+    private func get(_ id: String) throws -> Sandbox {
+        guard let sandbox = find(id) else {
+            throw RuntimeError(.notFound, step: "sandbox", object: id, message: "there is no sandbox \(id)")
+        }
+        return sandbox
+    }
+
+    public func startContainer(
+        _ configuration: ContainerConfiguration, in sandbox: String
+    ) async throws -> ContainerStatus {
+        try await get(sandbox).startContainer(configuration)
+    }
+
+    public func stopContainer(_ name: String, in sandbox: String, signal: String?, grace: Duration) async throws {
+        try await find(sandbox)?.stopContainer(name, signal: signal, grace: grace)
+    }
+
+    public func signalContainer(_ name: String, in sandbox: String, signal: String) async throws {
+        try await get(sandbox).signalContainer(name, signal: signal)
+    }
+
+    public func removeSandbox(_ id: String, removeLogs: Bool) async throws {
+        guard let sandbox = find(id) else { return }
+        try await sandbox.remove(removeLogs: removeLogs)
+        sandboxes.withLock { $0[id] = nil }
+    }
+
+    public func status(of id: String) async -> SandboxStatus? { await find(id)?.status }
+
+    public func recover() async throws -> [SandboxStatus] {
+        let recovery = Recovery(host: host)
+        let found = try await recovery.run()
+        var result: [SandboxStatus] = []
+        for sandbox in found {
+            sandboxes.withLock { $0[sandbox.id] = .some(sandbox) }
+            result.append(await sandbox.status)
+        }
+        return result
+    }
+}

@@ -1,0 +1,59 @@
+import Failpoint
+import Foundation
+import LinuxKernel
+
+/// The facts about a sandbox that survive the agent: `sandbox.json`.
+struct SandboxRecord: Codable, Sendable {
+    enum Phase: String, Codable, Sendable {
+        /// Being made: whoever finds this after a crash takes it back.
+        case creating
+        case ready
+        /// Being removed: whoever finds this after a crash goes on with it.
+        case removing
+    }
+
+    var phase: Phase
+    var configuration: SandboxConfiguration
+    var createdAt: Int64
+    var bootID: String
+    var addresses: [String]
+    /// The supervisor; a pid is kept with its start time (clock ticks since boot).
+    var shimPID: Int32
+    var shimStartTime: UInt64
+    var cgroup: String
+}
+
+/// The facts about one attempt of a container: `container.json`, written before it is launched.
+struct ContainerRecord: Codable, Sendable {
+    var key: ContainerKey
+    var status: ContainerStatus
+    var cgroup: String
+    /// The image's stop signal, or SIGTERM.
+    var stopSignal: Int32
+    var hasTerminationMessage: Bool
+    /// Its writable layer and cgroup are gone.
+    var isCleaned: Bool
+}
+
+/// Reads and writes facts. Every write is atomic: a reader after a crash finds the old or the new.
+enum Facts {
+    static func write(_ record: SandboxRecord, to path: String) throws {
+        Failpoint.hit("record.sandbox.before")
+        try write(encoding: record, to: path)
+        Failpoint.hit("record.sandbox.after")
+    }
+
+    static func write(_ record: ContainerRecord, to path: String) throws {
+        Failpoint.hit("record.container.before")
+        try write(encoding: record, to: path)
+        Failpoint.hit("record.container.after")
+    }
+
+    private static func write(encoding record: some Encodable, to path: String) throws {
+        try FileAccess.replace(path, with: Array(try JSONEncoder().encode(record)))
+    }
+
+    static func read<Record: Decodable>(_ type: Record.Type, from path: String) throws -> Record {
+        try JSONDecoder().decode(type, from: Data(try FileAccess.read(path)))
+    }
+}

@@ -1,0 +1,51 @@
+import Foundation
+import LinuxKernel
+import Synchronization
+
+/// One thread that reads what all shims say: the cooperative threads never wait for a socket.
+final class ShimPoller: Sendable {
+    private let epoll: Epoll
+    private let clients = Mutex<[UInt64: ShimClient]>([:])
+    private let next = Mutex<UInt64>(1)
+
+    init() throws(SystemError) {
+        let epoll = try Epoll()
+        self.epoll = epoll
+        let thread = Thread { [weak self] in
+            // Wakes each second to look at the deadlines of requests; a tenth of a permille of a core.
+            while let events = try? epoll.wait(timeout: 1000) {
+                guard let self else { return }
+                self.serve(events)
+            }
+        }
+        thread.name = "shims"
+        thread.start()
+    }
+
+    private func serve(_ events: [Epoll.Event]) {
+        let all = clients.withLock { $0 }
+        for event in events { all[event.token]?.receive() }
+        let now = Monotonic.nanoseconds()
+        for client in all.values { client.expire(now) }
+    }
+
+    /// From now on `client.receive` is called when its socket has something.
+    func add(_ client: ShimClient) throws(SystemError) {
+        let token = next.withLock { token in
+            defer { token += 1 }
+            return token
+        }
+        client.token.withLock { $0 = token }
+        clients.withLock { $0[token] = client }
+        do { try epoll.add(client.socket, .readable, token: token) } catch {
+            clients.withLock { $0[token] = nil }
+            throw error
+        }
+    }
+
+    func remove(_ client: ShimClient) {
+        epoll.remove(client.socket)
+        let token = client.token.withLock { $0 }
+        clients.withLock { $0[token] = nil }
+    }
+}
