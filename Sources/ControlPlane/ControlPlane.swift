@@ -29,7 +29,7 @@ public final class ControlPlane: ServiceLifecycle.Service {
     public init(configuration: ControlPlaneConfiguration, logger: Logger) async throws {
         self.configuration = configuration
         self.logger = logger
-        try FileSystem.makeDirectories(configuration.dataDirectory, mode: 0o755)
+        try FileAccess.makeDirectories(configuration.dataDirectory, mode: 0o755)
         authority = try Authority(directory: "\(configuration.dataDirectory)/pki")
         server = try authority.credential(
             for: .init(
@@ -39,7 +39,7 @@ public final class ControlPlane: ServiceLifecycle.Service {
             for: .init(fileName: "admin", commonName: "kubernetes-admin", organizations: ["system:masters"]))
         let database = "\(configuration.dataDirectory)/state.db"
         // It holds Secrets. SQLite gives the journal's files the mode of the database's.
-        if !FileSystem.exists(database) { try FileSystem.replace(database, with: [], mode: 0o600) }
+        if FileAccess.kind(database) == nil { try FileAccess.replace(database, with: [], mode: 0o600) }
         let store = try await Store.open(Store.Configuration(path: database), logger: logger)
         service = ObjectService(
             store: store, catalogue: .shared, logger: logger, logSource: .init(),

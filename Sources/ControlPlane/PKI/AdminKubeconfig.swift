@@ -33,9 +33,9 @@ enum AdminKubeconfig {
 
     /// Writes the file with mode 0600 where it does not say the same already.
     static func write(_ text: String, to path: String) throws {
-        let mode = (try FileSystem.status(path)?.st_mode).map { $0 & 0o777 }
-        if mode == 0o600, (try? FileSystem.read(path)) == text { return }
-        if let folder = FileSystem.parent(of: path) { try FileSystem.makeDirectories(folder) }
-        try FileSystem.replace(path, with: Array(text.utf8), mode: 0o600)
+        let mode = (try? FileAccess.status(path).st_mode).map { $0 & 0o777 }
+        if mode == 0o600, (try? FileAccess.read(path)) == Array(text.utf8) { return }
+        try FileAccess.makeDirectories(FileAccess.split(path).directory)
+        try FileAccess.replace(path, with: Array(text.utf8), mode: 0o600)
     }
 }

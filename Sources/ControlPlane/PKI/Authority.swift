@@ -43,7 +43,7 @@ struct Authority: Sendable {
     init(directory: String, now: Date = Date()) throws {
         self.directory = directory
         self.now = now
-        try FileSystem.makeDirectories(directory, mode: 0o700)
+        try FileAccess.makeDirectories(directory, mode: 0o700)
         if let present = Self.read(directory, "ca"), let certificate = present.parsed,
             let key = try? X509.Certificate.PrivateKey(pemEncoded: present.key), key.publicKey == certificate.publicKey,
             Self.isFresh(certificate, now)
@@ -118,16 +118,16 @@ struct Authority: Sendable {
     }
 
     private static func read(_ directory: String, _ name: String) -> Credential? {
-        guard let certificate = try? FileSystem.read("\(directory)/\(name).crt"),
-            let key = try? FileSystem.read("\(directory)/\(name).key")
+        guard let certificate = try? FileAccess.readText("\(directory)/\(name).crt"),
+            let key = try? FileAccess.readText("\(directory)/\(name).key")
         else { return nil }
         return Credential(certificate: certificate, key: key)
     }
 
     /// The key first: a certificate without its key would be kept for good.
     private static func write(_ credential: Credential, _ directory: String, _ name: String) throws {
-        try FileSystem.replace("\(directory)/\(name).key", with: Array(credential.key.utf8), mode: 0o600)
-        try FileSystem.replace("\(directory)/\(name).crt", with: Array(credential.certificate.utf8), mode: 0o644)
+        try FileAccess.replace("\(directory)/\(name).key", with: Array(credential.key.utf8), mode: 0o600)
+        try FileAccess.replace("\(directory)/\(name).crt", with: Array(credential.certificate.utf8), mode: 0o644)
     }
 }
 
