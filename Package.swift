@@ -41,7 +41,7 @@ let package = Package(
         .executableTarget(
             name: "minikube-lite",
             dependencies: [
-                "ControlPlane", "NodeAgent", "KubernetesAPI", "PodRuntime",
+                "ControlPlane", "NodeAgent", "KubernetesAPI", "PodRuntime", "LinuxKernel",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -1,0 +1,34 @@
+import Foundation
+import LinuxKernel
+
+/// What an instance of the node was started with: `down` and `status` have to find it again.
+struct NodeRecord: Codable, Hashable {
+    var cgroupParent: String
+    var bridge: String
+    var podCIDR: String
+    var nodeName: String
+    /// `https://127.0.0.1:6443`.
+    var server: String
+    var bestEffort: Bool
+    /// The agent's own version.
+    var version: String
+    /// Seconds since 1970.
+    var startedAt: Int64
+
+    func write(_ layout: NodeLayout) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        try FileAccess.replace(layout.record, with: Array(try encoder.encode(self)) + [0x0A])
+    }
+
+    /// Nil where there is none; throws where one cannot be read.
+    static func read(_ layout: NodeLayout) throws -> NodeRecord? {
+        guard FileAccess.exists(layout.record) else { return nil }
+        do {
+            return try JSONDecoder().decode(
+                NodeRecord.self, from: Data(try FileAccess.read(layout.record, limit: 1 << 20)))
+        } catch {
+            throw CommandFailure("error: \(layout.record) cannot be read: \(error)")
+        }
+    }
+}
