@@ -236,11 +236,21 @@ public struct CgroupTree: Sendable, Hashable {
     private func removeOne(_ path: String) throws(SystemError) {
         // A test's temporary directory has files that rmdir does not take along, as the kernel's does.
         if creationFlags != 0 { return try FileAccess.removeTree(path) }
-        try FileAccess.removeDirectory(path)
+        do {
+            try FileAccess.removeDirectory(path)
+        } catch {
+            // Someone else was faster.
+            if error.errno != ENOENT && error.errno != ENODEV { throw error }
+        }
     }
 
     private func children(_ path: String) throws(SystemError) -> [String] {
-        try FileAccess.list(path).filter { FileAccess.kind("\(path)/\($0)") == .directory }
+        do {
+            return try FileAccess.list(path).filter { FileAccess.kind("\(path)/\($0)") == .directory }
+        } catch {
+            if error.errno == ENOENT || error.errno == ENODEV { return [] }
+            throw error
+        }
     }
 
     /// Every pod's cgroup that exists, by pod id.
