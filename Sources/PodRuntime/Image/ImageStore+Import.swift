@@ -65,7 +65,7 @@ private struct ImportJob {
 
     func run(reference: ImageReference, path: String) throws {
         let source: String
-        do { source = try canonical(path) } catch let error as SystemError {
+        do throws(SystemError) { source = try canonical(path) } catch {
             throw RuntimeError(
                 .create, step: "image import", object: path, errno: error.errno, message: "cannot import \(path): \(error.reason)")
         }
@@ -96,7 +96,7 @@ private struct ImportJob {
         let isBundle =
             FileAccess.kind(source + "/rootfs") == .directory && FileAccess.kind(source + "/image.json") == .file
         let root = isBundle ? source + "/rootfs" : source
-        guard isBundle || !(try FileAccess.list(root)).isEmpty else {
+        guard try isBundle || !FileAccess.list(root).isEmpty else {
             throw RuntimeError(
                 .configuration, step: "image import", object: source, message: "the directory \(source) is empty")
         }

@@ -1,7 +1,6 @@
-import Crypto
 import Foundation
 import Glibc
-public import LinuxKernel
+import LinuxKernel
 import Synchronization
 
 /// The node's images, on disk in the shape of an OCI image layout.
@@ -219,7 +218,7 @@ public final class ImageStore: ImageProvider {
         let image = try await image(reference)
         guard let image else { return false }
         let names: Set<String>
-        if reference.hasPrefix("sha256:") || (try ImageReference(reference)).digest != nil {
+        if try reference.hasPrefix("sha256:") || ImageReference(reference).digest != nil {
             names = Set(try image.info.references.map { try ImageReference($0).description })
         } else {
             names = [try ImageReference(reference).description]
@@ -308,11 +307,17 @@ final class Ingest {
     private let lock: FileDescriptor
 
     init(below directory: String) throws {
-        path = "\(directory)/\(UUID().uuidString.lowercased())"
-        // The lock is there before the directory is: whoever sweeps finds both or none.
-        lock = try FileAccess.open(path + ".lock", O_RDWR | O_CREAT | O_EXCL)
-        try lock.lock()
-        try FileAccess.makeDirectory(path, mode: 0o700, exclusive: true)
+        while true {
+            let path = "\(directory)/\(UUID().uuidString.lowercased())"
+            let lock = try FileAccess.open(path + ".lock", O_RDWR | O_CREAT | O_EXCL)
+            try lock.lock()
+            // A sweep may have come in between the two: it takes away only what is not locked.
+            guard FileAccess.kind(path + ".lock") != nil else { continue }
+            try FileAccess.makeDirectory(path, mode: 0o700, exclusive: true)
+            self.path = path
+            self.lock = lock
+            return
+        }
     }
 
     func remove() throws {

@@ -2,6 +2,8 @@ import Foundation
 import Testing
 
 @testable import PodRuntime
+// Foundation has a type of that name, too.
+import enum PodRuntime.QualityOfService
 
 @Suite struct CgroupTreeTests {
     let directory = try! TemporaryDirectory()  // a test without a temporary directory cannot run
@@ -27,10 +29,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (PodRuntime.QualityOfService.guaranteed, "slice/mkl/poda"), (.burstable, "slice/mkl/burstable/poda"),
+        (QualityOfService.guaranteed, "slice/mkl/poda"), (.burstable, "slice/mkl/burstable/poda"),
         (.bestEffort, "slice/mkl/besteffort/poda"),
     ])
-    func podsStandWhereTheKubeletPutsThem(qos: PodRuntime.QualityOfService, place: String) throws {
+    func podsStandWhereTheKubeletPutsThem(qos: QualityOfService, place: String) throws {
         let tree = try tree()
         try tree.prepare()
         let path = try tree.makePod(id: "a", qos: qos, resources: CgroupResources(), bestEffort: false)
