@@ -2,16 +2,22 @@ import Crypto
 import HTTPTypes
 import KubernetesAPI
 import NIOCore
+import Synchronization
 
 /// The documents by which clients learn what is served: discovery and OpenAPI. Made once; they never change while
 /// the process runs.
 struct APIDocuments: Sendable {
     private let catalogue: ResourceCatalogue
     private let discovery: Discovery
+    /// Made when first asked for: a node that nobody applies to has no use for them.
+    private let openAPIv2: OnDemand<OpenAPIv2>
+    private let openAPIv3: OnDemand<OpenAPIv3>
 
     init(catalogue: ResourceCatalogue) {
         self.catalogue = catalogue
         discovery = Discovery(catalogue: catalogue)
+        openAPIv2 = OnDemand { OpenAPIv2(catalogue: catalogue) }
+        openAPIv3 = OnDemand { OpenAPIv3(catalogue: catalogue) }
     }
 
     /// Throws 404 where the path is none of theirs.
@@ -35,6 +41,18 @@ struct APIDocuments: Sendable {
         case ("apis", 3):
             guard let list = discovery.resources["\(components[1])/\(components[2])"] else { break }
             return .json(list)
+        case ("openapi", 2) where components[1] == "v3":
+            return Self.tagged(openAPIv3.value.index, contentType: "application/json", ifNoneMatch: ifNoneMatch)
+        case ("openapi", 3...) where components[1] == "v3":
+            let name = components.dropFirst(2).joined(separator: "/")
+            guard let document = openAPIv3.value.documents[name] else { break }
+            return Self.tagged(document, contentType: "application/json", ifNoneMatch: ifNoneMatch)
+        case ("openapi", 2) where components[1] == "v2":
+            let wantsProtobuf = MediaRange.list(accept).contains { $0.type == OpenAPIv2.protobufType }
+            return Self.tagged(
+                wantsProtobuf ? openAPIv2.value.protobuf : openAPIv2.value.json,
+                contentType: wantsProtobuf ? "application/octet-stream" : "application/json",
+                ifNoneMatch: ifNoneMatch)
         case (nil, _): return .json(["paths": .array(paths.map { .string($0) })])
         default: break
         }
@@ -69,5 +87,22 @@ struct APIDocuments: Sendable {
             let digits = String(byte, radix: 16, uppercase: true)
             return digits.utf8.count == 1 ? "0" + digits : digits
         }.joined()
+    }
+}
+
+/// A value that is made when it is first needed, once.
+private final class OnDemand<Value: Sendable>: Sendable {
+    private let made = Mutex<Value?>(nil)
+    private let make: @Sendable () -> Value
+
+    init(_ make: @escaping @Sendable () -> Value) { self.make = make }
+
+    var value: Value {
+        made.withLock { made in
+            if let made { return made }
+            let value = make()
+            made = value
+            return value
+        }
     }
 }
