@@ -40,10 +40,15 @@ enum ObjectRules {
 
     // MARK: Patches
 
+    /// The object after a patch; throws what the API server answers where it cannot be applied.
     static func patch(
-        _ present: JSONValue, _ type: APIRequest.PatchType, _ patch: JSONValue, _ resource: ServedResource
-    ) throws -> JSONValue {
-        present
+        _ present: JSONValue, _ type: APIRequest.PatchType, _ patch: JSONValue, _ kind: GroupVersionKind
+    ) throws(APIError) -> JSONValue {
+        do {
+            return try Patch.apply(patch, type, to: present, kind: kind)
+        } catch {
+            throw APIError(error)
+        }
     }
 
     // MARK: Defaults and the parts that clients do not write

@@ -87,7 +87,7 @@ extension ObjectService {
         }
         guard type != .apply else { throw Self.unsupportedPatch }
         return try await updateScale(request) { scale in
-            var patched = try ObjectRules.patch(scale, type, patch, request.resource)
+            var patched = try ObjectRules.patch(scale, type, patch, Self.scaleKind)
             _ = try ObjectRules.checkPatched(
                 &patched, Self.scaleKind, duplicates: request.body?.duplicates ?? [],
                 validation: request.options.fieldValidation)

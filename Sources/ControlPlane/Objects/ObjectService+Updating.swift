@@ -61,7 +61,7 @@ extension ObjectService {
         guard patchType != .apply else { throw Self.unsupportedPatch }
         var warnings: [String] = []
         let (object, _) = try await change(request) { present in
-            var value = try ObjectRules.patch(present.value, patchType, body.value, request.resource)
+            var value = try ObjectRules.patch(present.value, patchType, body.value, request.resource.kind)
             guard value["kind"] == present.value["kind"], value["apiVersion"] == present.value["apiVersion"] else {
                 throw APIError.badRequest("a patch cannot change apiVersion or kind")
             }
