@@ -10,7 +10,7 @@ public final class PodRuntime: Runtime {
     private let store: any LayerProvider
     public let capabilities: HostCapabilities
     public let events: AsyncStream<RuntimeEvent>
-    private let host: Host
+    let host: Host
     /// nil while a sandbox is being made or recovered: its name is taken.
     private let sandboxes = Mutex<[String: Sandbox?]>([:])
 
@@ -90,7 +90,7 @@ public final class PodRuntime: Runtime {
         }
     }
 
-    private func find(_ id: String) -> Sandbox? { sandboxes.withLock { $0[id] ?? nil } }
+    func find(_ id: String) -> Sandbox? { sandboxes.withLock { $0[id] ?? nil } }
 
     private func get(_ id: String) throws -> Sandbox {
         guard let sandbox = find(id) else {
@@ -131,4 +131,12 @@ public final class PodRuntime: Runtime {
         }
         return result
     }
+}
+
+/// `QualityOfService` by a name that Foundation does not have, too.
+public typealias PodQualityOfService = QualityOfService
+
+extension PodRuntime {
+    // The class hides the module's name: what is said as `PodRuntime.QualityOfService` is looked for here.
+    public typealias QualityOfService = PodQualityOfService
 }
