@@ -136,7 +136,8 @@ actor Sandbox {
         guard let exit = facts.exit, let key = ContainerKey(facts.container), containers[key] != nil else { return nil }
         // A launch that is under way tells its caller first.
         if launching.contains(key) {
-            containers[key]?.status.exit = exitStatus(key, exit)
+            let ended = exitStatus(key, exit)
+            containers[key]?.status.exit = ended
             return nil
         }
         await settle(key, exit)
