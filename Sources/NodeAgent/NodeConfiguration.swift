@@ -24,7 +24,7 @@ public struct NodeConfiguration: Sendable {
     public var crashBackoffCap: Duration
     /// Run pods whose limits this host cannot enforce (with a condition and an event), instead of refusing them.
     public var bestEffortLimits: Bool
-    /// `pids.max` of each container; nil leaves it without a limit.
+    /// `pids.max` of each pod; nil leaves it without a limit.
     public var podPidsLimit: Int64?
     /// Folder of static pods, where there is one.
     public var manifestDirectory: String?
