@@ -1,0 +1,40 @@
+import KubernetesAPI
+import PodRuntime
+
+extension SandboxConfiguration {
+    /// A pod as Linux is told about it.
+    /// - Parameter resolvConf: the whole of /etc/resolv.conf.
+    init(_ pod: Pod, configuration: NodeConfiguration, resolvConf: String) {
+        let spec = pod.spec
+        let short = Self.hostname(of: pod)
+        let fqdn: String? =
+            spec.subdomain.isEmpty
+            ? nil : "\(short).\(spec.subdomain).\(pod.metadata.namespace).svc.\(configuration.clusterDomain)"
+        self.init(
+            id: pod.metadata.uid, name: pod.metadata.name, namespace: pod.metadata.namespace,
+            hostname: spec.setHostnameAsFQDN == true ? fqdn ?? short : short,
+            qos: CgroupTranslation.qualityOfService(spec),
+            resources: CgroupTranslation.pod(spec, pidsMax: configuration.podPidsLimit),
+            hostNetwork: spec.hostNetwork, hostPID: spec.hostPID, hostIPC: spec.hostIPC,
+            shareProcessNamespace: spec.shareProcessNamespace == true, userNamespace: spec.hostUsers == false,
+            resolvConf: resolvConf,
+            hostAliases: spec.hostAliases.map { PodRuntime.HostAlias(ip: $0.ip, hostnames: $0.hostnames) }, fqdn: fqdn,
+            sysctls: Dictionary(
+                (spec.securityContext?.sysctls ?? []).map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
+            logDirectory: Self.logDirectory(of: pod.metadata, root: configuration.logDirectory))
+    }
+
+    /// `<root>/<namespace>_<name>_<uid>`.
+    static func logDirectory(of metadata: ObjectMeta, root: String) -> String {
+        "\(root)/\(metadata.namespace)_\(metadata.name)_\(metadata.uid)"
+    }
+
+    /// The pod's own name for itself, or its object's, cut to what a host name may be.
+    static func hostname(of pod: Pod) -> String {
+        if let override = pod.spec.hostnameOverride, !override.isEmpty { return override }
+        if !pod.spec.hostname.isEmpty { return pod.spec.hostname }
+        var name = String(pod.metadata.name.prefix(63))
+        while let last = name.last, last == "-" || last == "." { name.removeLast() }
+        return name
+    }
+}
