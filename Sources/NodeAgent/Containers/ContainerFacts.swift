@@ -94,8 +94,11 @@ struct ContainerFacts: Sendable, Hashable {
     var backoff: CrashBackoff
     var imageRetry = RetryDelay(first: .seconds(10), cap: .seconds(300))
     var otherRetry = RetryDelay(first: .seconds(1), cap: .seconds(10))
-    /// A failed liveness or startup probe ended it: it is restarted whatever its exit code is, unless never.
-    var restartRequested = false
+    /// A failed liveness or startup probe wants it ended, with so many seconds of grace: it is restarted whatever its
+    /// exit code is, unless never.
+    var restartGrace: Int64?
+    /// A stop has failed; the next is not before this.
+    var stopRetryAt: Int64 = 0
     /// The latest attempt's probes. Without a probe of the kind, both are true from the start.
     var hasStarted = false
     var isReady = false
@@ -137,7 +140,7 @@ struct ContainerFacts: Sendable, Hashable {
         if let end = latest?.end, !end.isLost { backoff.restarted(at: now, finishedAt: end.finishedAt) }
         previous = latest ?? previous
         latest = attempt
-        restartRequested = false
+        restartGrace = nil
     }
 
     /// The sandbox is gone and with it whatever ran.

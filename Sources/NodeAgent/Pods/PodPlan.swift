@@ -48,7 +48,7 @@ extension PodFacts {
             } else if policy == .never {
                 false
             } else {
-                end.code != 0 || facts.restartRequested
+                end.code != 0 || facts.restartGrace != nil
             }
         // A new sandbox begins with its init containers, whatever they had done in the one before.
         guard isWanted || (isInit && end.code == 0) else { return .stayEnded }
@@ -94,7 +94,8 @@ extension PodFacts {
             } else {
                 plan.operations.append(.tearDown(removeLogs: isDeletionRequested))
             }
-        case .deleting where deletion == .due:
+        // The end is told before the object goes: someone may be waiting for it.
+        case .deleting where deletion == .due && isEndReported:
             if removalRetryAt > now {
                 plan.wake(at: removalRetryAt, after: now)
             } else {
@@ -111,7 +112,11 @@ extension PodFacts {
             guard facts.isRunning else { continue }
             // A stop under way is not repeated, unless there is less time now.
             if let present = facts.stopping, present <= grace { continue }
-            plan.operations.append(.stopContainer(container.name, grace: grace))
+            if facts.stopRetryAt > now {
+                plan.wake(at: facts.stopRetryAt, after: now)
+            } else {
+                plan.operations.append(.stopContainer(container.name, grace: grace))
+            }
         }
     }
 
@@ -121,13 +126,12 @@ extension PodFacts {
         }
         if unenforceable != nil { return }
         switch sandbox {
-        case .none:
+        case .none, .lost:
             if sandboxRetryAt > now {
                 plan.wake(at: sandboxRetryAt, after: now)
             } else {
-                plan.operations.append(.startSandbox)
+                plan.operations.append(sandbox == .lost ? .clearSandbox : .startSandbox)
             }
-        case .lost: plan.operations.append(.clearSandbox)
         case .starting, .replacing, .up: break
         }
         if volumes == .due {
@@ -137,7 +141,21 @@ extension PodFacts {
                 plan.operations.append(.prepareVolumes)
             }
         }
+        planRestarts(&plan, now)
         if sandbox == .up, volumes == .done { planContainers(&plan, now) }
+    }
+
+    /// What a failed liveness or startup probe wants ended.
+    private func planRestarts(_ plan: inout PodPlan, _ now: Int64) {
+        for container in pod.spec.containers + pod.spec.initContainers {
+            let facts = facts(container.name)
+            guard facts.isRunning, facts.stopping == nil, let grace = facts.restartGrace else { continue }
+            if facts.stopRetryAt > now {
+                plan.wake(at: facts.stopRetryAt, after: now)
+            } else {
+                plan.operations.append(.stopContainer(container.name, grace: grace))
+            }
+        }
     }
 
     /// Init containers one after the other, then the others; one start at a time, in the order of the spec.

@@ -1,0 +1,139 @@
+import KubernetesAPI
+import Logging
+import PodRuntime
+
+/// Does one pod's operations. It keeps nothing: what came of an operation is its answer, a message to the worker.
+struct PodExecutor: Sendable {
+    let around: PodSurroundings
+
+    /// What an operation may need to know of the pod as it was when the operation was decided.
+    struct Context: Sendable {
+        var pod: Pod
+        var addresses: [String]
+        var volumes: [String: String]
+        var hasSandbox: Bool
+    }
+
+    func perform(_ operation: PodOperation, _ context: Context) async -> PodMessage {
+        switch operation {
+        case .startSandbox: await startSandbox(context.pod)
+        case .clearSandbox: await clearSandbox(context.pod)
+        case .prepareVolumes: await prepareVolumes(context)
+        case .startContainer(let name, let attempt): await startContainer(name, attempt, context)
+        case .stopContainer(let name, let grace): await stopContainer(name, grace, context)
+        case .tearDown(let removeLogs): await tearDown(context, removeLogs: removeLogs)
+        case .deleteObject: await deleteObject(context.pod)
+        }
+    }
+
+    // MARK: Sandbox
+
+    private func startSandbox(_ pod: Pod) async -> PodMessage {
+        let resolver = ResolverConfiguration(
+            pod, host: around.resolver, clusterDNS: around.configuration.clusterDNS,
+            clusterDomain: around.configuration.clusterDomain)
+        let sandbox = SandboxConfiguration(pod, configuration: around.configuration, resolvConf: resolver.text)
+        do {
+            return .sandboxStarted(.success(try await around.runtime.startSandbox(sandbox)))
+        } catch {
+            let error = RuntimeError(wrapping: error)
+            // A start whose answer was lost with the agent that had asked for it.
+            if error.kind == .alreadyExists, let present = await around.runtime.status(of: pod.metadata.uid) {
+                return .sandboxStarted(.success(present))
+            }
+            if error.kind != .unenforceable {
+                around.record(
+                    pod, .warning, reason: EventReason.failedCreatePodSandBox,
+                    message: "Failed to create pod sandbox: \(error.message)")
+            }
+            return .sandboxStarted(.failure(error))
+        }
+    }
+
+    private func clearSandbox(_ pod: Pod) async -> PodMessage {
+        do {
+            try await around.runtime.removeSandbox(pod.metadata.uid, removeLogs: false)
+            return .sandboxCleared(nil)
+        } catch {
+            let error = RuntimeError(wrapping: error)
+            around.record(
+                pod, .warning, reason: EventReason.failedKillPod, message: "error killing pod: \(error.message)")
+            return .sandboxCleared(error)
+        }
+    }
+
+    private func prepareVolumes(_ context: Context) async -> PodMessage {
+        let pod = context.pod
+        if pod.spec.volumes.isEmpty { return .volumesPrepared(.success([:])) }
+        do {
+            let fields = around.fields(of: pod, addresses: context.addresses)
+            return .volumesPrepared(.success(try await around.volumes.prepare(pod, fields: fields)))
+        } catch {
+            let failure =
+                error as? PodVolumes.Failure ?? PodVolumes.Failure(volume: "", reason: "\(error)")
+            around.record(pod, .warning, reason: EventReason.failedMount, message: failure.description)
+            return .volumesPrepared(.failure(failure))
+        }
+    }
+
+    // MARK: End
+
+    private func stopContainer(_ name: String, _ grace: Int64, _ context: Context) async -> PodMessage {
+        do {
+            try await around.runtime.stopContainer(
+                name, in: context.pod.metadata.uid, signal: nil, grace: .seconds(grace))
+            // The record of the end, in case it is not among the events yet.
+            let status = await around.runtime.status(of: context.pod.metadata.uid)?.containers
+                .last { $0.name == name && $0.exit != nil }
+            return .containerStopped(name, .success(status))
+        } catch {
+            let error = RuntimeError(wrapping: error)
+            around.record(
+                context.pod, .warning, reason: EventReason.failedKillPod,
+                message: "error killing container \(name): \(error.message)", container: name)
+            return .containerStopped(name, .failure(error))
+        }
+    }
+
+    private func tearDown(_ context: Context, removeLogs: Bool) async -> PodMessage {
+        let uid = context.pod.metadata.uid
+        do {
+            // Always, even where no sandbox is known of: what another agent had begun is taken away too.
+            try await around.runtime.removeSandbox(uid, removeLogs: removeLogs)
+            if !context.pod.spec.volumes.isEmpty { try await around.volumes.removeAll(uid: uid) }
+            return .tornDown(nil)
+        } catch {
+            let error = RuntimeError(wrapping: error)
+            around.record(
+                context.pod, .warning, reason: EventReason.failedKillPod,
+                message: "error killing pod: \(error.message)")
+            return .tornDown(error)
+        }
+    }
+
+    /// The last word: the object goes, if it is still this pod's.
+    private func deleteObject(_ pod: Pod) async -> PodMessage {
+        var options = DeleteOptions()
+        options.gracePeriodSeconds = 0
+        options.preconditions = Preconditions()
+        options.preconditions?.uid = pod.metadata.uid
+        do {
+            try await around.client.delete(
+                Pod.self, pod.metadata.name, namespace: pod.metadata.namespace, options: options)
+        } catch let error as APIError where error.isNotFound || error.isConflict {
+            // Gone already, or another pod has its name.
+        } catch {
+            around.logger.warning(
+                "pod not deleted", metadata: ["pod": "\(pod.key)", "error": "\(error)"])
+            return .objectDeleted(error)
+        }
+        return .objectDeleted(nil)
+    }
+}
+
+extension RuntimeError {
+    /// Whatever a call threw, as an error of the runtime.
+    init(wrapping error: any Error) {
+        self = error as? RuntimeError ?? RuntimeError(.create, step: "", object: "", message: "\(error)")
+    }
+}

@@ -1,0 +1,83 @@
+import KubernetesAPI
+import PodRuntime
+import Synchronization
+
+/// What a pod's worker is told; it takes one message after the other.
+enum PodMessage: Sendable {
+    /// The object has changed.
+    case observed(Pod)
+    /// The API has no such pod any more.
+    case absent
+    case exited(PodRuntime.ContainerStatus)
+    case sandboxLost(reason: String)
+
+    // Answers to operations.
+    case sandboxStarted(Result<SandboxStatus, RuntimeError>)
+    case sandboxCleared(RuntimeError?)
+    case volumesPrepared(Result<[String: String], PodVolumes.Failure>)
+    case containerStarted(String, Attempt)
+    case containerFailed(String, attempt: Int, ContainerFailure)
+    /// With the record of how it ended, where there is one.
+    case containerStopped(String, Result<PodRuntime.ContainerStatus?, RuntimeError>)
+    case tornDown(RuntimeError?)
+    case objectDeleted((any Error)?)
+
+    case statusWritten(isFinal: Bool)
+    case probed(String, attempt: Int, ProbeKind, ProbeReport)
+    /// A time that the plan named has come.
+    case wake
+    /// Look at everything again.
+    case resync
+}
+
+/// Why a container could not be started.
+struct ContainerFailure: Error, Sendable, Hashable {
+    var kind: StartFailure.Kind
+    var reason: String
+    var message: String
+    /// A limit that the host cannot enforce: it is not tried again.
+    var isUnenforceable = false
+}
+
+/// A worker's queue: in order, with the newest state of the object in the place of older ones. It is bounded by what can
+/// be under way for one pod.
+final class PodInbox: Sendable {
+    private let messages = Mutex<[PodMessage]>([])
+    /// One reader. Rung whenever a message is there that was not before.
+    let bell: AsyncStream<Void>
+    private let ring: AsyncStream<Void>.Continuation
+
+    init() { (bell, ring) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
+
+    func post(_ message: PodMessage) {
+        messages.withLock { messages in
+            switch message {
+            case .observed: messages.removeAll { if case .observed = $0 { true } else { false } }
+            case .wake where messages.contains(where: { $0.isSame(as: message) }): return
+            case .resync where messages.contains(where: { $0.isSame(as: message) }): return
+            default: break
+            }
+            messages.append(message)
+        }
+        ring.yield()
+    }
+
+    func take() -> [PodMessage] {
+        messages.withLock { messages in
+            defer { messages = [] }
+            return messages
+        }
+    }
+
+    /// No more messages will be read.
+    func close() { ring.finish() }
+}
+
+extension PodMessage {
+    fileprivate func isSame(as other: PodMessage) -> Bool {
+        switch (self, other) {
+        case (.wake, .wake), (.resync, .resync): true
+        default: false
+        }
+    }
+}
