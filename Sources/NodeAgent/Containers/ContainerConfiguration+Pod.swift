@@ -38,7 +38,7 @@ extension ContainerConfiguration {
     }
 }
 
-extension PodRuntime.ContainerUser {
+extension RuntimeContainerUser {
     /// The container's own word counts before the pod's.
     init(_ context: SecurityContext?, _ pod: PodSecurityContext?) {
         func id(_ value: Int64?) -> UInt32? { value.flatMap(UInt32.init(exactly:)) }

@@ -25,7 +25,7 @@ struct Attempt: Sendable, Hashable {
 }
 
 extension Attempt {
-    init(_ status: PodRuntime.ContainerStatus) {
+    init(_ status: RuntimeContainerStatus) {
         number = status.attempt
         id = status.id
         image = status.image

@@ -18,7 +18,7 @@ extension SandboxConfiguration {
             hostNetwork: spec.hostNetwork, hostPID: spec.hostPID, hostIPC: spec.hostIPC,
             shareProcessNamespace: spec.shareProcessNamespace == true, userNamespace: spec.hostUsers == false,
             resolvConf: resolvConf,
-            hostAliases: spec.hostAliases.map { PodRuntime.HostAlias(ip: $0.ip, hostnames: $0.hostnames) }, fqdn: fqdn,
+            hostAliases: spec.hostAliases.map { RuntimeHostAlias(ip: $0.ip, hostnames: $0.hostnames) }, fqdn: fqdn,
             sysctls: Dictionary(
                 (spec.securityContext?.sysctls ?? []).map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
             logDirectory: Self.logDirectory(of: pod.metadata, root: configuration.logDirectory))

@@ -41,7 +41,7 @@ extension PodFacts {
 extension ContainerFacts {
     /// - Parameter attempts: what the runtime knows of, in any order.
     init(
-        recovering attempts: [PodRuntime.ContainerStatus], status: KubernetesAPI.ContainerStatus?, isSandboxReady: Bool,
+        recovering attempts: [RuntimeContainerStatus], status: KubernetesAPI.ContainerStatus?, isSandboxReady: Bool,
         backoffCap: Duration, now: Int64
     ) {
         self.init(backoffCap: backoffCap)

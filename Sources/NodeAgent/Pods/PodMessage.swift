@@ -8,7 +8,7 @@ enum PodMessage: Sendable {
     case observed(Pod)
     /// The API has no such pod any more.
     case absent
-    case exited(PodRuntime.ContainerStatus)
+    case exited(RuntimeContainerStatus)
     case sandboxLost(reason: String)
 
     // Answers to operations.
@@ -18,7 +18,7 @@ enum PodMessage: Sendable {
     case containerStarted(String, Attempt)
     case containerFailed(String, attempt: Int, ContainerFailure)
     /// With the record of how it ended, where there is one.
-    case containerStopped(String, Result<PodRuntime.ContainerStatus?, RuntimeError>)
+    case containerStopped(String, Result<RuntimeContainerStatus?, RuntimeError>)
     case tornDown(RuntimeError?)
     case objectDeleted((any Error)?)
 

@@ -253,7 +253,7 @@ actor PodWorker {
     }
 
     private func stopped(
-        _ name: String, _ result: Result<PodRuntime.ContainerStatus?, RuntimeError>, _ now: Int64
+        _ name: String, _ result: Result<RuntimeContainerStatus?, RuntimeError>, _ now: Int64
     ) {
         switch result {
         case .success(let status?): ended(Attempt(status), of: name, now)

@@ -8,13 +8,13 @@ public enum HostPath {
         switch type {
         case "": break
         case "DirectoryOrCreate":
-            if !FileSystem.exists(path) { try make(path) { (path) throws(SystemError) in
-                try FileSystem.makeDirectories(path, mode: 0o755)
+            if !FileAccess.exists(path) { try make(path) { (path) throws(SystemError) in
+                try FileAccess.makeDirectories(path, mode: 0o755)
             } }
             try require(path, .directory, "a directory")
         case "FileOrCreate":
-            if !FileSystem.exists(path) { try make(path) { (path) throws(SystemError) in
-                try FileSystem.createFile(path, mode: 0o644)
+            if !FileAccess.exists(path) { try make(path) { (path) throws(SystemError) in
+                try FileAccess.createFile(path, mode: 0o644)
             } }
             try require(path, .file, "a file")
         case "Directory": try require(path, .directory, "a directory")
@@ -30,8 +30,8 @@ public enum HostPath {
         do { try body(path) } catch { throw VolumeStore.error(error) }
     }
 
-    private static func require(_ path: String, _ kind: FileSystem.Kind, _ words: String) throws {
-        guard FileSystem.kindFollowingLinks(path) == kind else {
+    private static func require(_ path: String, _ kind: FileAccess.Kind, _ words: String) throws {
+        guard FileAccess.kindFollowingLinks(path) == kind else {
             throw failed("hostPath type check failed: \(path) is not \(words)")
         }
     }

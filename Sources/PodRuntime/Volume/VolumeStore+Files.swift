@@ -1,4 +1,3 @@
-internal import Foundation
 internal import Glibc
 internal import LinuxKernel
 
@@ -13,19 +12,19 @@ extension VolumeStore {
             for file in files where !Self.isSafe(file.path) {
                 throw SystemError(call: "open", object: file.path, errno: EXDEV)
             }
-            let present = try? FileSystem.readLink("\(directory)/\(Self.dataLink)")
+            let present = try? FileAccess.linkTarget("\(directory)/\(Self.dataLink)")
             if let present, Self.holds("\(directory)/\(present)", files) { return false }
             let version = Self.versionName()
             try Self.fill("\(directory)/\(version)", files, group)
             let temporary = "\(directory)/..data_tmp"
-            try FileSystem.removeFile(temporary)
-            try FileSystem.makeSymbolicLink(temporary, to: version)
+            if FileAccess.kind(temporary) != nil { try FileAccess.remove(temporary) }
+            try FileAccess.makeSymbolicLink(temporary, to: version)
             // From here on readers see the new files; the links below only add and remove names.
-            try FileSystem.rename(temporary, to: "\(directory)/\(Self.dataLink)")
+            try FileAccess.rename(temporary, "\(directory)/\(Self.dataLink)")
             try Self.link(directory, files)
             // What was there before, and what a killed writer left behind.
-            for name in try FileSystem.list(directory) where name.hasPrefix("..") && name != version {
-                if name != Self.dataLink { try FileSystem.removeTree("\(directory)/\(name)") }
+            for name in try FileAccess.list(directory) where name.hasPrefix("..") && name != version {
+                if name != Self.dataLink { try FileAccess.removeTree("\(directory)/\(name)") }
             }
             return true
         } catch let error as SystemError { throw Self.error(error) }
@@ -39,27 +38,27 @@ extension VolumeStore {
     /// Whether a version's directory has these files and no others, with these contents and modes.
     private static func holds(_ version: String, _ files: [VolumeFile]) -> Bool {
         for file in files {
-            guard let facts = try? FileSystem.status("\(version)/\(file.path)"), facts.st_mode & 0o7777 == file.mode,
-                let content = try? FileSystem.readBytes("\(version)/\(file.path)"), content == file.content
+            guard let facts = try? FileAccess.status("\(version)/\(file.path)"), facts.st_mode & 0o7777 == file.mode,
+                let content = try? FileAccess.read("\(version)/\(file.path)"), content == file.content
             else { return false }
         }
         return count(version) == Set(files.map(\.path)).count
     }
 
     private static func count(_ directory: String) -> Int {
-        let names = (try? FileSystem.list(directory)) ?? []
+        let names = (try? FileAccess.list(directory)) ?? []
         return names.reduce(0) { sum, name in
-            FileSystem.kind("\(directory)/\(name)") == .directory ? sum + count("\(directory)/\(name)") : sum + 1
+            FileAccess.kind("\(directory)/\(name)") == .directory ? sum + count("\(directory)/\(name)") : sum + 1
         }
     }
 
     private static func fill(_ version: String, _ files: [VolumeFile], _ group: UInt32?) throws(SystemError) {
-        try FileSystem.makeDirectory(version, mode: 0o755, existing: false)
+        try FileAccess.makeDirectory(version, mode: 0o755, exclusive: true)
         for file in files {
             let path = "\(version)/\(file.path)"
-            if let parent = FileSystem.parent(of: path) { try FileSystem.makeDirectories(parent, mode: 0o755) }
-            let descriptor = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-            try descriptor.writeAll(file.content)
+            try FileAccess.makeDirectories(FileAccess.split(path).directory, mode: 0o755)
+            let descriptor = try FileAccess.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            try FileAccess.write(file.content, to: descriptor, object: path)
             if let group { try descriptor.setOwner(user: nil, group: group) }
             try descriptor.setMode(file.mode)
         }
@@ -68,11 +67,11 @@ extension VolumeStore {
     /// One link for each name that readers use.
     private static func link(_ directory: String, _ files: [VolumeFile]) throws(SystemError) {
         let wanted = Set(files.compactMap { $0.path.split(separator: "/").first.map(String.init) })
-        for name in try FileSystem.list(directory) where !name.hasPrefix("..") && !wanted.contains(name) {
-            try FileSystem.removeFile("\(directory)/\(name)")
+        for name in try FileAccess.list(directory) where !name.hasPrefix("..") && !wanted.contains(name) {
+            try FileAccess.remove("\(directory)/\(name)")
         }
-        for name in wanted where FileSystem.kind("\(directory)/\(name)") == nil {
-            try FileSystem.makeSymbolicLink("\(directory)/\(name)", to: "\(dataLink)/\(name)")
+        for name in wanted where FileAccess.kind("\(directory)/\(name)") == nil {
+            try FileAccess.makeSymbolicLink("\(directory)/\(name)", to: "\(dataLink)/\(name)")
         }
     }
 

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import Glibc
 internal import LinuxKernel
 
@@ -58,7 +57,7 @@ public struct VolumeStore: Sendable {
     /// container may have put it there.
     public func makeSubPath(_ path: String, in volume: String) throws {
         do throws(SystemError) {
-            var directory = try FileDescriptor.open(volume, O_RDONLY | O_DIRECTORY)
+            var directory = try FileAccess.open(volume, O_RDONLY | O_DIRECTORY)
             for component in path.split(separator: "/") {
                 guard component != ".." else {
                     throw SystemError(call: "mkdir", object: path, errno: EXDEV)
@@ -67,7 +66,7 @@ public struct VolumeStore: Sendable {
                 do throws(SystemError) {
                     directory = try directory.open(.beneathWithoutLinks, name, O_RDONLY | O_DIRECTORY)
                 } catch where error.errno == ENOENT {
-                    try FileSystem.makeDirectory("\(directory.procPath)/\(name)", mode: 0o755)
+                    try FileAccess.makeDirectory("\(directory.procPath)/\(name)", mode: 0o755)
                     directory = try directory.open(.beneathWithoutLinks, name, O_RDONLY | O_DIRECTORY)
                 } catch where error.errno == ENOTDIR || error.errno == ELOOP {
                     // A file, or one of our own links to one: the mount resolves it and finds out.
@@ -81,29 +80,29 @@ public struct VolumeStore: Sendable {
     public func removeAll(pod: String) throws {
         do {
             let directory = "\(volatile)/\(pod)"
-            if FileSystem.exists(directory) {
-                for name in try FileSystem.list(directory) { try Mount.unmount("\(directory)/\(name)") }
-                try FileSystem.removeTree(directory)
+            if FileAccess.exists(directory) {
+                for name in try FileAccess.list(directory) { try Mount.unmount("\(directory)/\(name)") }
+                try FileAccess.removeTree(directory)
             }
             let onDisk = "\(durable)/\(pod)"
-            if FileSystem.exists(onDisk) { try FileSystem.removeTree(onDisk) }
+            if FileAccess.exists(onDisk) { try FileAccess.removeTree(onDisk) }
         } catch { throw Self.error(error) }
     }
 
     /// Pods that have volumes here, whether they still exist or not.
     public func pods() -> Set<String> {
-        Set([durable, volatile].flatMap { (try? FileSystem.list($0)) ?? [] })
+        Set([durable, volatile].flatMap { (try? FileAccess.list($0)) ?? [] })
     }
 
     // MARK: -
 
     private func make(_ path: String, mode: UInt32, group: UInt32? = nil) throws -> String {
         do {
-            if FileSystem.exists(path) { return path }
+            if FileAccess.exists(path) { return path }
             // Other users pass through; what they may read is each volume's own business.
-            if let parent = FileSystem.parent(of: path) { try FileSystem.makeDirectories(parent, mode: 0o711) }
-            try FileSystem.makeDirectory(path, mode: mode)
-            let directory = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
+            try FileAccess.makeDirectories(FileAccess.split(path).directory, mode: 0o711)
+            try FileAccess.makeDirectory(path, mode: mode)
+            let directory = try FileAccess.open(path, O_RDONLY | O_DIRECTORY)
             if let group { try directory.setOwner(user: nil, group: group) }
             try directory.setMode(mode)
             return path
@@ -113,10 +112,9 @@ public struct VolumeStore: Sendable {
     /// A mount is on another device than the directory that it is in.
     private func isMount(_ path: String) throws -> Bool {
         do {
-            guard let facts = try FileSystem.status(path), let parent = FileSystem.parent(of: path),
-                let above = try FileSystem.status(parent)
-            else { return false }
-            return facts.st_dev != above.st_dev
+            guard FileAccess.exists(path) else { return false }
+            return try FileAccess.status(path).st_dev
+                != FileAccess.status(FileAccess.split(path).directory).st_dev
         } catch { throw Self.error(error) }
     }
 

@@ -1,17 +1,22 @@
 internal import Glibc
 
-extension FileSystem {
+extension FileAccess {
     /// An empty file where there is none yet; one that is there already is left as it is.
     public static func createFile(_ path: String, mode: UInt32) throws(SystemError) {
         do {
-            try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600).setMode(mode)
+            try open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600).setMode(mode)
         } catch where error.errno == EEXIST {}
+    }
+
+    /// symlink(2): a link at `path` that says `text`.
+    public static func makeSymbolicLink(_ path: String, to text: String) throws(SystemError) {
+        try retryingOnInterrupt("symlink", path) { symlink(text, path) }
     }
 
     /// What stands at the end of a path when links are followed; nil where nothing does.
     public static func kindFollowingLinks(_ path: String) -> Kind? {
         var facts = stat()
         guard fstatat(AT_FDCWD, path, &facts, 0) == 0 else { return nil }
-        return Kind(mode: facts.st_mode)
+        return kind(mode: facts.st_mode)
     }
 }
