@@ -2,29 +2,100 @@ public import KubernetesAPI
 public import Logging
 public import PodRuntime
 public import ServiceLifecycle
+import Synchronization
 
 /// The mini-kubelet: makes the node's pods real and tells the API how they are.
+///
+/// How a pod starts: the reflector delivers the object to `PodManager`, which gives it a `PodWorker`. The worker's facts
+/// (`PodFacts`) say what to do next (`PodPlan`); `PodExecutor` does it through the runtime; what came of it is a message
+/// to the worker, which derives the status (`PodStatusDerivation`) and has it written (`PodStatusWriter`).
 public final class NodeAgent: ServiceLifecycle.Service, PodLogSource {
     private let client: APIClient
     private let runtime: any Runtime
     private let configuration: NodeConfiguration
     private let logger: Logger
+    private let time: TimeSource
+    private let probe: @Sendable (ProbeTarget, Duration) async -> ProbeOutcome
+    private let manager = Mutex<PodManager?>(nil)
 
-    public init(client: APIClient, runtime: any Runtime, configuration: NodeConfiguration, logger: Logger) {
+    public convenience init(
+        client: APIClient, runtime: any Runtime, configuration: NodeConfiguration, logger: Logger
+    ) {
+        self.init(
+            client: client, runtime: runtime, configuration: configuration, logger: logger, time: .system,
+            probe: { await $0.check(timeout: $1) })
+    }
+
+    init(
+        client: APIClient, runtime: any Runtime, configuration: NodeConfiguration, logger: Logger, time: TimeSource,
+        probe: @escaping @Sendable (ProbeTarget, Duration) async -> ProbeOutcome
+    ) {
         self.client = client
         self.runtime = runtime
         self.configuration = configuration
         self.logger = logger
+        self.time = time
+        self.probe = probe
     }
 
-    /// Runs until it is cancelled or a graceful shutdown begins. Pods go on without it.
+    /// Runs until it is cancelled or a graceful shutdown begins; pods go on without it. Throws where the runtime cannot
+    /// say what is there already: nothing may be started then.
     public func run() async throws {
-        try await gracefulShutdown()
+        let recovered = try await runtime.recover()
+        await cancelWhenGracefulShutdown { [self] in await work(recovered) }
     }
+
+    private func work(_ recovered: [SandboxStatus]) async {
+        let facts = NodeFacts(configuration: configuration, capabilities: runtime.capabilities)
+        let events = EventRecorder(
+            client: client, component: "kubelet", host: configuration.nodeName, time: time
+        ) { [logger] in logger.warning("event not written", metadata: ["error": "\($0)"]) }
+        let volumes = PodVolumes(
+            store: VolumeStore(
+                dataDirectory: configuration.dataDirectory, runDirectory: configuration.runDirectory),
+            client: client, pool: BlockingPool(name: "volumes", threads: 2))
+        let around = PodSurroundings(
+            client: client, runtime: runtime, configuration: configuration, volumes: volumes, events: events,
+            time: time, logger: logger, nodeAddress: facts.address, allocatable: facts.allocatable,
+            resolver: ResolverConfiguration(parsing: NodeFacts.text("/etc/resolv.conf")), probe: probe)
+        let (jobs, job) = AsyncStream.makeStream(of: PodManager.Job.self)
+        let manager = PodManager(
+            around, admission: NodeAdmission(allocatable: facts.allocatable, labels: facts.labels),
+            recovered: recovered
+        ) { job.yield($0) }
+        self.manager.withLock { $0 = manager }
+        let registrar = NodeRegistrar(
+            client: client, runtime: runtime, configuration: configuration, facts: facts, events: events, time: time,
+            logger: logger)
+        await withDiscardingTaskGroup { group in
+            group.addTask { await events.run() }
+            group.addTask { await registrar.run() }
+            group.addTask { [self] in await follow(manager) }
+            group.addTask { [runtime] in for await event in runtime.events { await manager.take(event) } }
+            group.addTask { [time, configuration] in
+                while (try? await time.sleep(for: configuration.resyncPeriod)) != nil { await manager.resync() }
+            }
+            for await job in jobs { group.addTask { await job() } }
+        }
+    }
+
+    private func follow(_ manager: PodManager) async {
+        let reflector = Reflector(
+            Pod.self, client: client, options: ["fieldSelector": "spec.nodeName=\(configuration.nodeName)"], time: time
+        ) { [logger] in logger.warning("pods not followed", metadata: ["error": "\($0)"]) }
+        await reflector.run { await manager.take($0) }
+    }
+
+    // MARK: Logs
 
     public func logs(
-        namespace: String, pod: String, options: PodLogQuery
+        namespace: String, pod name: String, options: PodLogQuery
     ) async throws -> AsyncThrowingStream<[UInt8], any Error> {
-        throw APIError(code: 503, reason: .serviceUnavailable, message: "the node's logs are not served yet")
+        let key = ObjectKey(namespace: namespace, name: name)
+        guard let manager = manager.withLock({ $0 }), let pod = await manager.pod(key) else {
+            throw APIError(code: 404, reason: .notFound, message: "pod \(key) is not on node \(configuration.nodeName)")
+        }
+        let log = try PodLog(pod, options: options)
+        _ = log; fatalError()
     }
 }

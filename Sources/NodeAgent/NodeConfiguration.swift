@@ -26,8 +26,6 @@ public struct NodeConfiguration: Sendable {
     public var bestEffortLimits: Bool
     /// `pids.max` of each pod; nil leaves it without a limit.
     public var podPidsLimit: Int64?
-    /// Folder of static pods, where there is one.
-    public var manifestDirectory: String?
     /// Name servers for pods with dnsPolicy ClusterFirst; empty: such pods get the host's own.
     public var clusterDNS: [String]
     /// The domain of services.
@@ -61,7 +59,6 @@ public struct NodeConfiguration: Sendable {
         crashBackoffCap = .seconds(300)
         bestEffortLimits = false
         podPidsLimit = nil
-        manifestDirectory = nil
         clusterDNS = []
         clusterDomain = "cluster.local"
         logMaxBytes = 10 << 20

@@ -1,3 +1,4 @@
+import Foundation
 import KubernetesAPI
 import Logging
 import PodRuntime
@@ -108,6 +109,18 @@ struct PodExecutor: Sendable {
                 context.pod, .warning, reason: EventReason.failedKillPod,
                 message: "error killing pod: \(error.message)")
             return .tornDown(error)
+        }
+    }
+
+    /// Nobody can ask for the logs of a pod that is not in the API.
+    func removeLogs(of metadata: ObjectMeta) async {
+        let path = SandboxConfiguration.logDirectory(of: metadata, root: around.configuration.logDirectory)
+        do {
+            try await around.volumes.pool.run {
+                if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+            }
+        } catch {
+            around.logger.warning("logs not removed", metadata: ["path": "\(path)", "error": "\(error)"])
         }
     }
 

@@ -1,6 +1,7 @@
 import KubernetesAPI
 import Logging
 import PodRuntime
+import Synchronization
 
 /// Keeps one pod as its object asks for: takes messages, keeps the facts, does what the plan says and tells the API.
 ///
@@ -44,14 +45,19 @@ actor PodWorker {
         key = facts.pod.key
         status = facts.pod.status
         isSilent = facts.isEndReported
+        requests = facts.pod.spec.effectiveRequests
+        holding = Mutex(Self.isHolding(facts))
         self.around = around
         self.unenforced = unenforced
         executor = PodExecutor(around: around)
         writer = PodStatusWriter(facts.pod, client: around.client, time: around.time, logger: around.logger)
     }
 
-    /// What the pod's requests are, while it holds them.
-    var requests: [String: Quantity] { facts.lifecycle.isEnding ? [:] : facts.pod.spec.effectiveRequests }
+    /// What the pod takes of the node for as long as `isHolding`.
+    nonisolated let requests: [String: Quantity]
+    /// Its processes have not ended yet, or have not begun.
+    nonisolated var isHolding: Bool { holding.withLock { $0 } }
+    private nonisolated let holding: Mutex<Bool>
 
     /// The pod as this node knows it now, with the status that is not in the API yet.
     var present: Pod {
@@ -71,6 +77,8 @@ actor PodWorker {
             for await _ in inbox.bell {
                 for message in inbox.take() { apply(message) }
                 facts.advance(now: around.now)
+                let isHolding = Self.isHolding(facts)
+                holding.withLock { $0 = isHolding }
                 if facts.lifecycle == .gone { break }
                 act(&group)
                 publish()
@@ -79,6 +87,12 @@ actor PodWorker {
         }
         for probe in probes.values { probe.cancel() }
         for probe in probes.values { await probe.value }
+        if facts.lifecycle == .gone { await executor.removeLogs(of: facts.pod.metadata) }
+    }
+
+    private static func isHolding(_ facts: PodFacts) -> Bool {
+        if case .failure = facts.ending { return false }
+        return facts.lifecycle == .active || facts.lifecycle == .terminating
     }
 
     // MARK: Acting

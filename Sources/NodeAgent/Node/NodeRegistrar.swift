@@ -1,0 +1,210 @@
+import KubernetesAPI
+import Logging
+import PodRuntime
+
+/// Keeps the Node object and its Lease (kubelet: `kubelet_node_status.go`, `nodestatus/setters.go`): the lease every ten
+/// seconds, the status when it changes and every five minutes.
+struct NodeRegistrar: Sendable {
+    static let leaseDuration: Int32 = 40
+    static let renewPeriod = Duration.seconds(10)
+    static let statusPeriod = Duration.seconds(300)
+    static let leaseNamespace = "kube-node-lease"
+    static let maxImages = 50
+
+    let client: APIClient
+    let runtime: any Runtime
+    let configuration: NodeConfiguration
+    let facts: NodeFacts
+    let events: EventRecorder
+    let time: TimeSource
+    let logger: Logger
+
+    /// Registers the node, then keeps it alive until the task is cancelled.
+    func run() async {
+        record(.normal, EventReason.starting, "Starting kubelet.")
+        var retry = RetryDelay(first: .milliseconds(200), cap: .seconds(7))
+        while !Task.isCancelled {
+            do {
+                try await register()
+                break
+            } catch {
+                logger.warning("node not registered", metadata: ["error": "\(error)"])
+                try? await time.sleep(for: retry.next())
+            }
+        }
+        var told: NodeStatus?
+        var sinceStatus = time.stopwatch()
+        while !Task.isCancelled {
+            let status = await self.status(previous: told)
+            if told == nil || !Self.isSame(status, told) || sinceStatus() >= Self.statusPeriod {
+                do {
+                    try await write(status)
+                    announce(status, before: told)
+                    told = status
+                    sinceStatus = time.stopwatch()
+                } catch {
+                    logger.warning("node status not written", metadata: ["error": "\(error)"])
+                }
+            }
+            do { try await renewLease() } catch {
+                logger.warning("node lease not renewed", metadata: ["error": "\(error)"])
+            }
+            try? await time.sleep(for: Self.renewPeriod)
+        }
+    }
+
+    // MARK: Object
+
+    private func register() async throws {
+        var node = Node()
+        node.metadata.name = configuration.nodeName
+        node.metadata.labels = facts.labels
+        node.spec.podCIDR = configuration.podCIDR
+        node.spec.podCIDRs = [configuration.podCIDR]
+        node.status = await status(previous: nil)
+        do {
+            _ = try await client.create(node)
+        } catch let error as APIError where error.isAlreadyExists {
+            _ = try await client.patch(
+                Node.self, configuration.nodeName, .merge,
+                [
+                    "metadata": ["labels": facts.labels.json],
+                    "spec": ["podCIDR": .string(configuration.podCIDR), "podCIDRs": [.string(configuration.podCIDR)]],
+                ])
+        }
+    }
+
+    private func write(_ status: NodeStatus) async throws {
+        do {
+            _ = try await client.patch(
+                Node.self, configuration.nodeName, subresource: "status", .merge, ["status": status.json])
+        } catch let error as APIError where error.isNotFound {
+            // Someone has deleted the node; it is there.
+            try await register()
+        }
+    }
+
+    private func announce(_ status: NodeStatus, before: NodeStatus?) {
+        for condition in status.conditions {
+            let was = before?.conditions.first { $0.type == condition.type }?.status
+            guard was != condition.status else { continue }
+            switch (condition.type, condition.status) {
+            case (.ready, .true): record(.normal, EventReason.nodeReady, "Node \(configuration.nodeName) status is now: NodeReady")
+            case (.memoryPressure, .false):
+                record(
+                    .normal, EventReason.nodeHasSufficientMemory,
+                    "Node \(configuration.nodeName) status is now: NodeHasSufficientMemory")
+            case (.diskPressure, .false):
+                record(
+                    .normal, EventReason.nodeHasNoDiskPressure,
+                    "Node \(configuration.nodeName) status is now: NodeHasNoDiskPressure")
+            default: break
+            }
+        }
+    }
+
+    private func record(_ type: EventRecorder.EventType, _ reason: String, _ message: String) {
+        var reference = ObjectReference()
+        reference.apiVersion = "v1"
+        reference.kind = "Node"
+        reference.name = configuration.nodeName
+        // The kubelet names the node here, not its uid: `kubectl describe node` finds events by it.
+        reference.uid = configuration.nodeName
+        events.record(reference, type, reason: reason, message: message)
+    }
+
+    // MARK: Status
+
+    func status(previous: NodeStatus?) async -> NodeStatus {
+        var status = NodeStatus()
+        status.capacity = facts.capacity
+        status.allocatable = facts.allocatable
+        status.addresses = [address(.internalIP, facts.address), address(.hostname, configuration.nodeName)]
+        status.conditions = conditions(previous)
+        status.nodeInfo.machineID = facts.machineID
+        status.nodeInfo.systemUUID = facts.machineID
+        status.nodeInfo.bootID = runtime.capabilities.bootID
+        status.nodeInfo.kernelVersion = runtime.capabilities.kernelRelease
+        status.nodeInfo.osImage = facts.osImage
+        status.nodeInfo.containerRuntimeVersion = "minikube-lite://\(configuration.runtimeVersion)"
+        status.nodeInfo.kubeletVersion = configuration.kubernetesVersion
+        status.nodeInfo.operatingSystem = "linux"
+        status.nodeInfo.architecture = facts.architecture
+        let images = ((try? await runtime.images.list()) ?? []).sorted { $0.size > $1.size }
+        status.images = images.prefix(Self.maxImages).map { image in
+            var entry = ContainerImage()
+            entry.names = image.references
+            entry.sizeBytes = image.size
+            return entry
+        }
+        return status
+    }
+
+    private func address(_ type: NodeAddressType, _ text: String) -> NodeAddress {
+        var address = NodeAddress()
+        address.type = type
+        address.address = text
+        return address
+    }
+
+    private func conditions(_ previous: NodeStatus?) -> [NodeCondition] {
+        let isMemoryLow = NodeFacts.availableMemory().map { $0 < NodeFacts.evictionReserve } ?? false
+        let disk = NodeFacts.disk(configuration.dataDirectory)
+        // The kubelet's `nodefs.available<10%`.
+        let isDiskLow = disk.map { $0.free < $0.total / 10 } ?? false
+        return [
+            condition(
+                .memoryPressure, isMemoryLow, isMemoryLow ? NodeReason.insufficientMemory : NodeReason.sufficientMemory,
+                isMemoryLow ? "kubelet has insufficient memory available" : "kubelet has sufficient memory available",
+                previous),
+            condition(
+                .diskPressure, isDiskLow, isDiskLow ? NodeReason.diskPressure : NodeReason.noDiskPressure,
+                isDiskLow ? "kubelet has disk pressure" : "kubelet has no disk pressure", previous),
+            condition(
+                .pidPressure, false, NodeReason.sufficientPID, "kubelet has sufficient PID available", previous),
+            condition(.ready, true, NodeReason.kubeletReady, "kubelet is posting ready status", previous),
+        ]
+    }
+
+    private func condition(
+        _ type: NodeConditionType, _ isTrue: Bool, _ reason: String, _ message: String, _ previous: NodeStatus?
+    ) -> NodeCondition {
+        var condition = NodeCondition()
+        condition.type = type
+        condition.status = isTrue ? .true : .false
+        condition.reason = reason
+        condition.message = message
+        condition.lastHeartbeatTime = time.now
+        let before = previous?.conditions.first { $0.type == type }
+        condition.lastTransitionTime = (before?.status == condition.status ? before?.lastTransitionTime : nil) ?? time.now
+        return condition
+    }
+
+    /// Whether two statuses say the same, heartbeats aside.
+    private static func isSame(_ left: NodeStatus, _ right: NodeStatus?) -> Bool {
+        guard var right else { return false }
+        var left = left
+        for index in left.conditions.indices { left.conditions[index].lastHeartbeatTime = nil }
+        for index in right.conditions.indices { right.conditions[index].lastHeartbeatTime = nil }
+        return left == right
+    }
+
+    // MARK: Lease
+
+    private func renewLease() async throws {
+        let renewTime = time.preciseNow
+        do {
+            _ = try await client.patch(
+                Lease.self, configuration.nodeName, namespace: Self.leaseNamespace, .merge,
+                ["spec": ["renewTime": renewTime.json, "holderIdentity": .string(configuration.nodeName)]])
+        } catch let error as APIError where error.isNotFound {
+            var lease = Lease()
+            lease.metadata.name = configuration.nodeName
+            lease.metadata.namespace = Self.leaseNamespace
+            lease.spec.holderIdentity = configuration.nodeName
+            lease.spec.leaseDurationSeconds = Self.leaseDuration
+            lease.spec.renewTime = renewTime
+            _ = try await client.create(lease)
+        }
+    }
+}

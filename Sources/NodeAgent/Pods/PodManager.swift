@@ -1,0 +1,172 @@
+import KubernetesAPI
+import Logging
+import PodRuntime
+
+/// Knows every pod of the node: gives each one its worker, and each worker its messages.
+actor PodManager {
+    /// Work that outlives a call: workers, and the removal of what nobody asks for any more.
+    typealias Job = @Sendable () async -> Void
+
+    private let around: PodSurroundings
+    private let admission: NodeAdmission
+    private let start: @Sendable (@escaping Job) -> Void
+    private var workers: [String: PodWorker] = [:]
+    private var byKey: [ObjectKey: String] = [:]
+    /// Pods that are done with here but may still be in a list: they get no second worker.
+    private var finished: Set<String> = []
+    /// What the runtime found at the start, until the API has said what is to become of it.
+    private var recovered: [String: SandboxStatus]
+    private var isSynced = false
+
+    /// - Parameters:
+    ///   - recovered: what `Runtime.recover` returned.
+    ///   - start: runs a job beside everything else.
+    init(
+        _ around: PodSurroundings, admission: NodeAdmission, recovered: [SandboxStatus],
+        start: @escaping @Sendable (@escaping Job) -> Void
+    ) {
+        self.around = around
+        self.admission = admission
+        self.start = start
+        self.recovered = Dictionary(recovered.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+    }
+
+    // MARK: Objects
+
+    func take(_ event: ReflectorEvent<Pod>) {
+        switch event {
+        case .synced(let pods):
+            let present = Set(pods.map(\.metadata.uid))
+            for (uid, worker) in workers where !present.contains(uid) { worker.inbox.post(.absent) }
+            finished.formIntersection(present)
+            // Older pods first: they were here before, and have the room.
+            for pod in pods.sorted(by: Self.isEarlier) { observe(pod) }
+            if !isSynced {
+                isSynced = true
+                removeOrphans(present)
+            }
+        case .added(let pod), .modified(let pod): observe(pod)
+        case .deleted(let pod):
+            finished.remove(pod.metadata.uid)
+            if let worker = workers[pod.metadata.uid] {
+                worker.inbox.post(.observed(pod))
+                worker.inbox.post(.absent)
+            }
+        }
+    }
+
+    private static func isEarlier(_ left: Pod, _ right: Pod) -> Bool {
+        let (a, b) = (left.status.startTime?.seconds ?? .max, right.status.startTime?.seconds ?? .max)
+        return (a, left.metadata.creationTimestamp?.seconds ?? 0, left.key)
+            < (b, right.metadata.creationTimestamp?.seconds ?? 0, right.key)
+    }
+
+    private func observe(_ pod: Pod) {
+        let uid = pod.metadata.uid
+        if let worker = workers[uid] {
+            worker.inbox.post(.observed(pod))
+        } else if !finished.contains(uid) {
+            begin(pod)
+        }
+    }
+
+    private func begin(_ pod: Pod) {
+        let uid = pod.metadata.uid
+        var facts = PodFacts(
+            recovering: pod, sandbox: recovered.removeValue(forKey: uid),
+            backoffCap: around.configuration.crashBackoffCap, now: around.now)
+        var unenforced: String?
+        if facts.lifecycle == .active {
+            unenforced = NodeAdmission.unenforceableLimits(
+                of: pod, pidsMax: around.configuration.podPidsLimit, capabilities: around.runtime.capabilities)
+            // A pod that was let in once stays.
+            let isNew = pod.status.startTime == nil && !facts.hadSandbox
+            if isNew, let rejection = admission.rejection(of: pod, others: takenRoom()) {
+                facts.requestEnd(.failure(reason: rejection.reason, message: rejection.message))
+                around.record(pod, .warning, reason: rejection.reason, message: rejection.message)
+            } else if let problem = unenforced {
+                let message =
+                    around.configuration.bestEffortLimits
+                    ? "running without enforcement: \(problem)"
+                    : "\(problem); or start the node with --cgroup-enforcement=best-effort to run it without them"
+                unenforced = message
+                if !around.configuration.bestEffortLimits { facts.unenforceable = message }
+                if isNew { around.record(pod, .warning, reason: EventReason.unenforceableLimits, message: message) }
+            }
+        }
+        let worker = PodWorker(facts, around: around, unenforced: unenforced)
+        workers[uid] = worker
+        byKey[pod.key] = uid
+        start { [weak self] in
+            await worker.run()
+            await self?.ended(worker)
+        }
+    }
+
+    private func takenRoom() -> [[String: Quantity]] {
+        workers.values.filter(\.isHolding).map(\.requests)
+    }
+
+    private func ended(_ worker: PodWorker) {
+        workers[worker.uid] = nil
+        if byKey[worker.key] == worker.uid { byKey[worker.key] = nil }
+        finished.insert(worker.uid)
+    }
+
+    /// Sandboxes and volumes of pods that the API does not know (any more).
+    private func removeOrphans(_ present: Set<String>) {
+        for (uid, sandbox) in recovered {
+            around.logger.notice(
+                "removing a pod that is not in the API",
+                metadata: ["pod": "\(sandbox.configuration.namespace)/\(sandbox.configuration.name)", "uid": "\(uid)"])
+            start { [around] in
+                do {
+                    try await around.runtime.removeSandbox(uid, removeLogs: true)
+                } catch {
+                    around.logger.error("orphan not removed", metadata: ["uid": "\(uid)", "error": "\(error)"])
+                }
+            }
+        }
+        recovered = [:]
+        start { [around] in
+            let known = (try? await around.volumes.pool.run { [store = around.volumes.store] in store.pods() }) ?? []
+            for uid in known.subtracting(present) {
+                do { try await around.volumes.removeAll(uid: uid) } catch {
+                    around.logger.error("orphaned volumes not removed", metadata: ["uid": "\(uid)", "error": "\(error)"])
+                }
+            }
+        }
+    }
+
+    // MARK: Processes
+
+    func take(_ event: RuntimeEvent) {
+        switch event {
+        case .containerExited(let sandbox, let status):
+            if let worker = workers[sandbox] {
+                worker.inbox.post(.exited(status))
+            } else if let index = recovered[sandbox]?.containers.firstIndex(where: {
+                $0.name == status.name && $0.attempt == status.attempt
+            }) {
+                recovered[sandbox]?.containers[index] = status
+            }
+        case .sandboxLost(let id, let reason):
+            if let worker = workers[id] {
+                worker.inbox.post(.sandboxLost(reason: reason))
+            } else {
+                recovered[id]?.state = .notReady
+            }
+        }
+    }
+
+    /// Every worker looks at everything again.
+    func resync() {
+        for worker in workers.values { worker.inbox.post(.resync) }
+    }
+
+    /// The pod of a name as this node knows it; nil where it has none.
+    func pod(_ key: ObjectKey) async -> Pod? {
+        guard let uid = byKey[key], let worker = workers[uid] else { return nil }
+        return await worker.present
+    }
+}
