@@ -96,6 +96,7 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource {
             throw APIError(code: 404, reason: .notFound, message: "pod \(key) is not on node \(configuration.nodeName)")
         }
         let log = try PodLog(pod, options: options)
-        _ = log; fatalError()
+        throw APIError(
+            code: 503, reason: .serviceUnavailable, message: "the log of \(log.container) cannot be read yet")
     }
 }
