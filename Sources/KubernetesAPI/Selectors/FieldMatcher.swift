@@ -30,9 +30,10 @@ public struct FieldMatcher: Sendable, Hashable, CustomStringConvertible {
                 throw SelectorError("invalid selector: '\(text)'; can't understand '\(term)'")
             }
             guard Self.supportedFields(of: kind).contains(requirement.field) else {
+                let resource = Schema.shared.resource(of: kind)?.plural ?? kind.kind
                 throw SelectorError(
-                    "Unable to find \"\(kind)\" that match label selector \"\", field selector \"\(text)\": "
-                        + "field label not supported: \(requirement.field)")
+                    "Unable to find \"\(kind.group)/\(kind.version), Resource=\(resource)\" that match label selector "
+                        + "\"\", field selector \"\(text)\": field label not supported: \(requirement.field)")
             }
             requirements.append(requirement)
         }

@@ -106,7 +106,7 @@ private struct Conversion {
                 try Self.merge(value, into: &merged, scalar.mark)
                 continue
             }
-            let name = try Self.name(of: scalar)
+            let name = Self.name(of: scalar)
             guard object.members.updateValue(value, forKey: name) == nil else {
                 throw YAMLError(message: "key \"\(name)\" already set in map", line: scalar.mark?.line)
             }
@@ -133,13 +133,12 @@ private struct Conversion {
         }
     }
 
-    /// A key as JSON has it: `true` and `8080` are strings there.
-    private static func name(of scalar: Yams.Node.Scalar) throws(YAMLError) -> String {
-        switch try resolved(scalar) {
-        case .string(let name): return name
-        case .null: return "null"
-        case let other: return other.text
-        }
+    /// A key as JSON has it: `true` and `8080` are strings there. Only the style counts: the library has looked at each
+    /// key already, and a tag remembers what it was taken for.
+    private static func name(of scalar: Yams.Node.Scalar) -> String {
+        guard scalar.style == .plain, let value = YAMLScalar.resolve(scalar.string) else { return scalar.string }
+        if case .string(let name) = value { return name }
+        return value.text
     }
 
     private static func resolved(_ scalar: Yams.Node.Scalar) throws(YAMLError) -> JSONValue {
