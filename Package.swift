@@ -136,6 +136,11 @@ let package = Package(
         .executableTarget(
             name: "payload", path: "Tests/payload",
             linkerSettings: staticExecutable),
+        // An agent without a node, for tests that kill it.
+        .executableTarget(
+            name: "runtime-driver",
+            dependencies: ["PodRuntime", "LinuxKernel", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/runtime-driver", swiftSettings: strict),
 
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"], swiftSettings: strict),
         .testTarget(name: "ShimProtocolTests", dependencies: ["ShimProtocol"], swiftSettings: strict),

@@ -121,6 +121,28 @@ public final class PodRuntime: Runtime {
 
     public func status(of id: String) async -> SandboxStatus? { await find(id)?.status }
 
+    /// Takes away what this instance has on the machine beside its sandboxes, which must be gone: bridge, cgroups,
+    /// run-time folder. Images and other durable data stay.
+    public func tearDown() async throws {
+        let left = sandboxes.withLock { $0.keys.sorted() }
+        guard left.isEmpty else {
+            throw RuntimeError(
+                .alreadyExists, step: "tear down", object: left[0],
+                message: "sandboxes are left: \(left.joined(separator: ", "))")
+        }
+        try await host.network.tearDown()
+        let host = self.host
+        try await host.removals.run {
+            try host.cgroups.removeAll()
+            try RuntimeError.wrapping(.sandbox, step: "tear down") {
+                for name in ["pods", "empty", "network"] {
+                    try FileAccess.removeTree("\(host.configuration.runDirectory)/\(name)")
+                }
+                try FileAccess.removeTree(host.sandboxesDirectory)
+            }
+        }
+    }
+
     public func recover() async throws -> [SandboxStatus] {
         let recovery = Recovery(host: host)
         let found = try await recovery.run()

@@ -89,7 +89,21 @@ actor Sandbox {
         client = nil
         pump = nil
         guard phase == .ready else { return }
+        guard await shimHasEnded() else {
+            // Another agent speaks to it now: the pod is that one's.
+            host.logger.error("another agent has taken over a sandbox", metadata: ["sandbox": "\(id)"])
+            return
+        }
         await lose("its supervisor ended")
+    }
+
+    /// Whether the supervisor ends within a second: its sockets are closed a moment before.
+    private func shimHasEnded() async -> Bool {
+        let (pid, startTime) = (record.shimPID, record.shimStartTime)
+        return (try? await host.removals.run {
+            guard let process = try? Process.open(pid), Process.startTime(of: pid) == startTime else { return true }
+            return try Poll.wait(process, for: Int16(POLLIN), milliseconds: 1000)
+        }) ?? true
     }
 
     /// Without a supervisor nobody would know how the pod's processes end: all of them are ended.

@@ -30,7 +30,10 @@ struct SandboxTests {
         // Ignored in this process on purpose: exec would hand it on.
         signal(SIGPIPE, SIG_IGN)
         try await TestNode.with(1) { node in
-            let (output, exit) = try await node.run("grep -E 'Sig(Ign|Blk)|Seccomp:|NoNewPrivs' /proc/self/status")
+            // Not through a shell, which sets dispositions of its own.
+            let (output, exit) = try await node.run("") {
+                $0.command = ["grep", "-E", "Sig(Ign|Blk)|Seccomp:|NoNewPrivs", "/proc/self/status"]
+            }
             #expect(exit.code == 0)
             #expect(output.contains("SigBlk:\t0000000000000000") && output.contains("SigIgn:\t0000000000000000"), "\(output)")
             #expect(output.contains("Seccomp:\t2") && output.contains("NoNewPrivs:\t0"))

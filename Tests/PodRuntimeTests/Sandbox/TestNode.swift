@@ -99,13 +99,12 @@ struct TestNode {
     /// Takes the node down and checks that it left nothing.
     func tearDown() async throws {
         for status in try await runtime.recover() { try await runtime.removeSandbox(status.id, removeLogs: true) }
-        try await runtime.host.network.tearDown()
         #expect(try FileAccess.list(configuration.runDirectory + "/pods").isEmpty)
         #expect(try FileAccess.list(configuration.dataDirectory + "/sandboxes").isEmpty)
         #expect(try runtime.host.cgroups.pods().isEmpty)
         #expect(try runtime.host.cgroups.processes(runtime.host.cgroups.system).isEmpty)
         #expect(!(try FileAccess.readText("/proc/self/mountinfo").contains(directory)))
-        try runtime.host.cgroups.removeAll()
+        try await runtime.tearDown()
         #expect(!FileAccess.exists(configuration.cgroupParent))
         try FileAccess.removeTree(directory)
     }
