@@ -16,7 +16,7 @@ import Synchronization
 /// The layers' archives themselves are not kept. Several processes may use a store at once: every change is made under the
 /// lock and becomes visible by one rename of `index.json`; a kill at any instant leaves the old or the new state and at most
 /// files that the next sweep removes.
-public final class ImageStore: ImageProvider {
+public final class ImageStore: LayerProvider {
     public let directory: String
     let unpacker: LayerUnpacker
     private let workers: BlockingPool
@@ -92,6 +92,11 @@ public final class ImageStore: ImageProvider {
 
     /// Absolute paths of an image's unpacked layers, top first: the order of overlayfs' `lowerdir`.
     public func layers(of image: Image) -> [String] { image.diffIDs.reversed().map(layerPath) }
+
+    public func layers(of image: ImageInfo) throws -> [String] {
+        let known = cache.withLock { $0.images.values.first { $0.info.digest == image.digest } }
+        return layers(of: try known ?? loadImage(image.digest))
+    }
 
     func layerPath(_ digest: String) -> String { "\(directory)/layers/\(digest.dropFirst(7))" }
 

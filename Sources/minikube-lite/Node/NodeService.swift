@@ -26,14 +26,39 @@ struct NodeService {
             startedAt: Int64(Date().timeIntervalSince1970)
         ).write(layout)
 
+        let unpacker = try Companion.path(of: "image-unpacker")
+        let images = try ImageStore(directory: "\(layout.data)/images", unpackerExecutable: unpacker)
+        let runtime = try await PodRuntime(
+            configuration: RuntimeConfiguration(
+                runDirectory: layout.run, dataDirectory: layout.data, cgroupParent: cgroupParent,
+                bridge: options.bridgeName, podCIDR: options.podCidr, bestEffort: bestEffort,
+                shimExecutable: try Companion.path(of: "pod-shim"), unpackerExecutable: unpacker),
+            images: images, logger: logger)
+        for (controller, remedy) in runtime.capabilities.missing.sorted(by: { $0.key < $1.key }) {
+            logger.warning("limits of a controller cannot be enforced: \(remedy)", metadata: ["controller": "\(controller)"])
+        }
+
         let controlPlane = try await ControlPlane(
             configuration: ControlPlaneConfiguration(
                 dataDirectory: layout.data, listenHost: options.listen, listenPort: options.port, nodeName: nodeName,
                 adminKubeconfigPath: layout.adminKubeconfig),
             logger: logger)
+        var node = NodeConfiguration(
+            nodeName: nodeName, dataDirectory: layout.data, runDirectory: layout.run, logDirectory: layout.logs,
+            podCIDR: options.podCidr)
+        node.ignoredDevices = [options.bridgeName]
+        node.bestEffortLimits = bestEffort
+        node.crashBackoffCap = .seconds(DurationText.seconds(options.crashBackoffMax) ?? 300)
+        node.manifestDirectory = layout.manifests
+        node.runtimeVersion = Version.current
+        let agent = NodeAgent(
+            client: APIClient(transport: controlPlane.transport), runtime: runtime, configuration: node,
+            logger: logger)
+        controlPlane.setLogSource(agent)
+
         // The group stops its services in the reverse of this order.
         var configuration = ServiceGroupConfiguration(
-            services: [controlPlane], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: [agent, controlPlane], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         let group = ServiceGroup(configuration: configuration)
         defer { withExtendedLifetime(lock) {} }
