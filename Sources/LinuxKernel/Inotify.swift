@@ -23,6 +23,8 @@ public final class Inotify: Sendable {
         }
     }
 
+    public func remove(_ watch: Int32) { _ = inotify_rm_watch(descriptor.rawValue, watch) }
+
     /// The events that are there now; does not wait.
     public func take() throws(SystemError) -> [Event] {
         var buffer = [UInt8](repeating: 0, count: 16 << 10)

@@ -93,9 +93,21 @@ public final class ImageStore: LayerProvider {
     /// Absolute paths of an image's unpacked layers, top first: the order of overlayfs' `lowerdir`.
     public func layers(of image: Image) -> [String] { image.diffIDs.reversed().map(layerPath) }
 
-    public func layers(of image: ImageInfo) throws -> [String] {
-        let known = cache.withLock { $0.images.values.first { $0.info.digest == image.digest } }
-        return layers(of: try known ?? loadImage(image.digest))
+    /// Likewise, for what `resolve` or `list` answered.
+    ///
+    /// - Throws: `RuntimeError(.imageNotFound)` where a part of it is gone.
+    public func layers(of info: ImageInfo) throws -> [String] {
+        let known = cache.withLock { $0.images.values.first { $0.info.digest == info.digest } }
+        let paths: [String]
+        do { paths = layers(of: try known ?? loadImage(info.digest)) } catch {
+            throw unreadable(blobPath(info.digest), error)
+        }
+        if let missing = paths.first(where: { FileAccess.kind($0) != .directory }) {
+            throw RuntimeError(
+                .imageNotFound, step: "image store", object: missing,
+                message: "a layer of image \(info.references.first ?? info.id) is missing (\(missing)); import it again")
+        }
+        return paths
     }
 
     func layerPath(_ digest: String) -> String { "\(directory)/layers/\(digest.dropFirst(7))" }
