@@ -156,11 +156,29 @@ import Testing
         #expect(try refusal(Pod.self, pod(container))?.message == "Pod \"p\" is invalid: \(message)")
     }
 
+    @Test func whatTheNodeCannotDoIsRefused() throws {
+        for (container, path) in [
+            (#""ports":[{"containerPort":80,"hostPort":80}]"#, "ports[0].hostPort"),
+            (#""securityContext":{"seccompProfile":{"type":"Localhost","localhostProfile":"x"}}"#, "securityContext.seccompProfile.type"),
+            (#""livenessProbe":{"grpc":{"port":1}}"#, "livenessProbe.grpc"),
+            (#""volumeDevices":[{"name":"d","devicePath":"/d"}]"#, "volumeDevices"),
+        ] {
+            let status = try #require(try refusal(Pod.self, pod(container)))
+            #expect(status.details?.causes.map(\.field) == ["spec.containers[0].\(path)"])
+            #expect(status.details?.causes.map(\.reason) == [.fieldValueForbidden])
+        }
+        let token = #","volumes":[{"name":"v","projected":{"sources":[{"serviceAccountToken":{"path":"t"}}]}}]"#
+        #expect(
+            try refusal(Pod.self, pod("", spec: token))?.details?.causes.map(\.field)
+                == ["spec.volumes[0].projected.sources[0].serviceAccountToken"])
+    }
+
     @Test(arguments: [
         (#","volumes":[{"name":"v","emptyDir":{}},{"name":"v","emptyDir":{}}]"#, "spec.volumes[1].name: Duplicate value: \"v\""),
         (
             #","volumes":[{"name":"v","nfs":{"server":"s","path":"/"}}]"#,
-            "spec.volumes[0].nfs: Forbidden: not supported by minikube-lite; use one of configMap, emptyDir, hostPath, secret"
+            "spec.volumes[0].nfs: Forbidden: not supported by minikube-lite; use one of configMap, downwardAPI, "
+                + "emptyDir, hostPath, projected, secret"
         ),
         (#","volumes":[{"name":"v","secret":{}}]"#, "spec.volumes[0].secret.secretName: Required value"),
         (
@@ -177,11 +195,11 @@ import Testing
 
     @Test func scheduleHintsAreWarnedAbout() throws {
         let object = try Pod(
-            json: JSONParser.parse(pod("", spec: #","affinity":{},"priorityClassName":"high","schedulerName":"mine""#).utf8))
+            json: JSONParser.parse(pod("", spec: #","affinity":{"podAffinity":{}},"priorityClassName":"high","schedulerName":"mine""#).utf8))
         #expect(
             Validation.warnings(for: object) == [
-                "spec.affinity: has no effect: not supported by minikube-lite",
                 "spec.priorityClassName: has no effect: not supported by minikube-lite",
+                "spec.affinity.podAffinity: has no effect: not supported by minikube-lite",
                 "spec.schedulerName: has no effect: there is one scheduler",
             ])
     }
