@@ -49,7 +49,6 @@ struct NodeService {
         node.ignoredDevices = [options.bridgeName]
         node.bestEffortLimits = bestEffort
         node.crashBackoffCap = .seconds(DurationText.seconds(options.crashBackoffMax) ?? 300)
-        node.manifestDirectory = layout.manifests
         node.runtimeVersion = Version.current
         let agent = NodeAgent(
             client: APIClient(transport: controlPlane.transport), runtime: runtime, configuration: node,
