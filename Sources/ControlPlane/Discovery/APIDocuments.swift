@@ -41,6 +41,12 @@ struct APIDocuments: Sendable {
         case ("apis", 3):
             guard let list = discovery.resources["\(components[1])/\(components[2])"] else { break }
             return .json(list)
+        case ("apis", 4) where path.text == "/apis/apiextensions.k8s.io/v1/customresourcedefinitions":
+            // Not in discovery. kubectl looks here before it says that a kind is unknown; there are none.
+            return .json([
+                "kind": "CustomResourceDefinitionList", "apiVersion": "apiextensions.k8s.io/v1",
+                "metadata": ["resourceVersion": "1"], "items": [],
+            ])
         case ("openapi", 2) where components[1] == "v3":
             return Self.tagged(openAPIv3.value.index, contentType: "application/json", ifNoneMatch: ifNoneMatch)
         case ("openapi", 3...) where components[1] == "v3":

@@ -82,21 +82,25 @@ enum ObjectRules {
 
     // MARK: Validation
 
-    /// Throws 422 with every problem of the object; returns what it sets without effect, as warnings.
+    /// Throws 422 with every problem of the object.
     static func validate(
         _ value: JSONValue, old: JSONValue?, _ resource: ServedResource, subresource: String = ""
-    ) throws(APIError) -> [String] {
-        guard let object = try typed(value, resource) else { return [] }
+    ) throws(APIError) {
+        guard let object = try typed(value, resource) else { return }
         guard let old, let present = try typed(old, resource) else {
             try Validation.validateCreate(object)
-            return Validation.warnings(for: object)
+            return
         }
         if subresource == "status" {
             try Validation.validateStatusUpdate(object, from: present)
-            return []
+        } else {
+            try Validation.validateUpdate(object, from: present)
         }
-        try Validation.validateUpdate(object, from: present)
-        return Validation.warnings(for: object)
+    }
+
+    /// What the object sets without effect here, as sentences for `Warning` headers.
+    static func remarks(on value: JSONValue, _ resource: ServedResource) -> [String] {
+        ((try? typed(value, resource)) ?? nil).map { Validation.warnings(for: $0) } ?? []
     }
 
     private static func typed(

@@ -22,8 +22,11 @@ extension ObjectService {
             metadata.resourceVersion = ""
             metadata.managedFields = []
             value["metadata"] = metadata.json
-            let prepared = try admit(ObjectRules.prepareForCreation(value, request.resource), request)
-            let remarks = try ObjectRules.validate(prepared, old: nil, request.resource)
+            let defaulted = try ObjectRules.prepareForCreation(value, request.resource)
+            // Before admission: the user is not warned about what the server sets itself.
+            let remarks = ObjectRules.remarks(on: defaulted, request.resource)
+            let prepared = try admit(defaulted, request)
+            try ObjectRules.validate(prepared, old: nil, request.resource)
             if request.options.isDryRun {
                 guard store.object(request.resource.qualifiedName, Self.key(metadata, request)) == nil else {
                     throw APIError.alreadyExists(request.resource, metadata.name)

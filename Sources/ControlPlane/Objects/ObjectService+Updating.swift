@@ -127,7 +127,7 @@ extension ObjectService {
             new["metadata"] = metadata.json
         }
         guard new != old else { return .keep }
-        _ = try ObjectRules.validate(new, old: old, request.resource, subresource: request.subresource)
+        try ObjectRules.validate(new, old: old, request.resource, subresource: request.subresource)
         if Deletion.isComplete(metadata, new, request.resource) { return .delete(new) }
         return .put(new)
     }

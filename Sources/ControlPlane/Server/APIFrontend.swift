@@ -58,15 +58,16 @@ struct APIFrontend: Sendable {
         if let answer = health.answer(path, request.method) { return answer }
         guard let user = try await identities.user(of: channel) else { throw APIError.unauthorized }
         guard let objects = path.objects else {
-            guard request.method == .get else {
-                throw APIError.methodNotAllowed("the server does not allow this method on the requested resource")
-            }
+            guard request.method == .get else { throw Self.methodNotAllowed }
             return try document(path, request, user)
         }
         guard
             let resource = service.catalogue.resource(
                 group: objects.group, version: objects.version, plural: objects.plural)
-        else { throw APIError.unknownPath }
+        else {
+            guard request.method == .get else { throw APIError.unknownPath }
+            return try document(path, request, user)
+        }
         var objectRequest = try objectRequest(path, objects, resource, request.method, user)
         measured.verb = objectRequest.verb.rawValue
         measured.resource = resource.plural

@@ -20,6 +20,8 @@ final class Store: Sendable {
         /// Events that a watch may be behind before it is cut off.
         var watchBuffer = 1024
         var queueLimit = 4096
+        /// Seconds without a write after which the writer looks for what else is due.
+        var idleSeconds = 10.0
         /// Seconds since 1970.
         var now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
 

@@ -29,11 +29,13 @@ struct StoreWriter {
 
     /// Works until the store is closed and the queue is empty.
     mutating func run() {
-        while let batch = shared.nextBatch(waitingAtMost: pending.isEmpty ? 10 : 0.2) {
-            if batch.isEmpty {
+        var lastMaintenance = ContinuousClock.now
+        while let batch = shared.nextBatch(waitingAtMost: pending.isEmpty ? shared.configuration.idleSeconds : 0.2) {
+            if !batch.isEmpty { process(batch) }
+            let now = ContinuousClock.now
+            if batch.isEmpty || now - lastMaintenance > .seconds(shared.configuration.idleSeconds) {
                 maintain()
-            } else {
-                process(batch)
+                lastMaintenance = now
             }
         }
         flush()
@@ -44,16 +46,22 @@ struct StoreWriter {
     private mutating func maintain() {
         flush()
         expireEvents()
-        while !obsolete.isEmpty, shared.isIdle { flush(evenEmpty: true) }
+        while !obsolete.isEmpty, shared.isIdle {
+            guard flush(evenEmpty: true) else { break }
+        }
     }
 
-    private mutating func flush(evenEmpty: Bool = false) {
-        guard evenEmpty || !pending.isEmpty else { return }
+    /// Returns whether the disk took it.
+    @discardableResult
+    private mutating func flush(evenEmpty: Bool = false) -> Bool {
+        guard evenEmpty || !pending.isEmpty else { return true }
         do {
             try commit(pending)
             pending = []
+            return true
         } catch {
             shared.logger.error("cannot write to the store", metadata: ["error": "\(error)"])
+            return false
         }
     }
 

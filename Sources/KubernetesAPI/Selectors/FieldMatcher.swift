@@ -31,9 +31,7 @@ public struct FieldMatcher: Sendable, Hashable, CustomStringConvertible {
             }
             guard Self.supportedFields(of: kind).contains(requirement.field) else {
                 let resource = Schema.shared.resource(of: kind)?.plural ?? kind.kind
-                throw SelectorError(
-                    "Unable to find \"\(kind.group)/\(kind.version), Resource=\(resource)\" that match label selector "
-                        + "\"\", field selector \"\(text)\": field label not supported: \(requirement.field)")
+                throw SelectorError("field label not supported: \(requirement.field)")
             }
             requirements.append(requirement)
         }
