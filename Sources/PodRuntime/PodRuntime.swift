@@ -90,6 +90,9 @@ public final class PodRuntime: Runtime {
         }
     }
 
+    /// Ids of all sandboxes, those included that are being made.
+    var known: [String] { sandboxes.withLock { $0.keys.sorted() } }
+
     func find(_ id: String) -> Sandbox? { sandboxes.withLock { $0[id] ?? nil } }
 
     private func get(_ id: String) throws -> Sandbox {
@@ -124,7 +127,7 @@ public final class PodRuntime: Runtime {
     /// Takes away what this instance has on the machine beside its sandboxes, which must be gone: bridge, cgroups,
     /// run-time folder. Images and other durable data stay.
     public func tearDown() async throws {
-        let left = sandboxes.withLock { $0.keys.sorted() }
+        let left = known
         guard left.isEmpty else {
             throw RuntimeError(
                 .alreadyExists, step: "tear down", object: left[0],

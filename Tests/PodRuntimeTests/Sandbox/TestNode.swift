@@ -98,6 +98,7 @@ struct TestNode {
 
     /// Takes the node down and checks that it left nothing.
     func tearDown() async throws {
+        for id in runtime.known { try await runtime.removeSandbox(id, removeLogs: true) }
         for status in try await runtime.recover() { try await runtime.removeSandbox(status.id, removeLogs: true) }
         #expect(try FileAccess.list(configuration.runDirectory + "/pods").isEmpty)
         #expect(try FileAccess.list(configuration.dataDirectory + "/sandboxes").isEmpty)
