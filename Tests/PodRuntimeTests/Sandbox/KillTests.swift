@@ -71,7 +71,7 @@ struct KillTests {
                 // A small probability kills late, a great one early.
                 let probability = [0.005, 0.02, 0.05, 0.15][seed % 4]
                 let environment = ["MINIKUBE_LITE_FAILPOINT_SEED": "\(seed):\(probability)"]
-                let broken = try drive(["up", "pod", "3"], environment: environment)
+                let broken = try drive(["up", "pod-\(seed)", "3"], environment: environment)
                 if broken.wasKilled { kills += 1 } else { #expect(broken.status == 0, "seed \(seed): \(broken.output)") }
 
                 // The pids that run before the next agent comes, and after.
@@ -83,12 +83,11 @@ struct KillTests {
                 #expect(running == processes(), "seed \(seed): \(running) \(processes())\n\(broken.output)\n\(found.output)")
                 #expect(running.isSubset(of: before), "seed \(seed)")
 
-                let whole = try drive(["up", "pod", "3"])
+                let whole = try drive(["up", "pod-\(seed)", "3"])
                 #expect(whole.status == 0, "seed \(seed): \(whole.output)")
                 #expect(processes().count == 3 && running.isSubset(of: processes()), "seed \(seed): \(processes())")
                 for index in 0..<3 {
-                    let log = (try? FileAccess.readText("\(directory)/logs/pod/c\(index)/0.log")) ?? ""
-                    // A start whose agent was killed before its record is taken back with its process.
+                    let log = (try? FileAccess.readText("\(directory)/logs/pod-\(seed)/c\(index)/0.log")) ?? ""
                     #expect(log.components(separatedBy: "started").count == 2, "seed \(seed) c\(index): \(log)")
                 }
                 // And the way back is killed, too.

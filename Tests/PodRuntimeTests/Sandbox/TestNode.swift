@@ -88,6 +88,8 @@ struct TestNode {
     /// A node for one test. Whatever the test does, its pods end, and then nothing of the node may be left.
     static func with(_ number: Int, _ body: (TestNode) async throws -> Void) async throws {
         let directory = "/tmp/mlk-\(getpid())-\(number)"
+        // Of a test that crashed, whose process had this number.
+        try FileAccess.removeTree(directory)
         try FileAccess.makeDirectories(directory)
         let node = try await make(directory, number: number)
         let result: Result<Void, any Error>
