@@ -359,7 +359,10 @@ actor PodWorker {
     private func concluded(_ name: String, _ kind: ProbeKind, _ isGood: Bool) {
         guard let container = container(name) else { return }
         switch (kind, isGood) {
-        case (.readiness, _): facts.containers[name]?.isReady = isGood && facts.facts(name).hasStarted
+        case (.readiness, _):
+            // Read first: an optional chain holds its access to the facts while the right side is evaluated.
+            let isReady = isGood && facts.facts(name).hasStarted
+            facts.containers[name]?.isReady = isReady
         case (.startup, true):
             facts.containers[name]?.hasStarted = true
             facts.containers[name]?.isReady = container.readinessProbe == nil
