@@ -17,7 +17,9 @@ import Testing
                     apiVersion: document["apiVersion"]?.stringValue ?? "", kind: document["kind"]?.stringValue ?? "")
                 #expect(Schema.shared.check(document, kind: kind).isEmpty, "\(file.lastPathComponent)")
                 var namespaced = document
-                if Schema.shared.resource(of: kind)?.namespaced == true { namespaced["metadata"]?["namespace"] = "default" }
+                if Schema.shared.resource(of: kind)?.namespaced == true {
+                    namespaced["metadata"]?["namespace"] = "default"
+                }
                 let decoded = try #require(try Kinds.decode(namespaced, as: kind), "\(kind)")
                 let object = Kinds.defaulted(decoded, isNew: true)
                 try Validation.validateCreate(object)

@@ -133,7 +133,8 @@ import Testing
                 ["metadata": ["labels": ["a": "1", "b": "2"]]],
                 ["metadata": ["labels": ["$patch": "replace", "c": "3"]]]) == ["metadata": ["labels": ["c": "3"]]])
         #expect(
-            try patched(["spec": ["securityContext": ["runAsUser": 1]]], ["spec": ["securityContext": ["$patch": "delete"]]])
+            try patched(
+                ["spec": ["securityContext": ["runAsUser": 1]]], ["spec": ["securityContext": ["$patch": "delete"]]])
                 == ["spec": ["securityContext": [:]]])
         #expect(throws: PatchError.self) { try patched(object, ["$patch": "explode"]) }
     }
@@ -146,7 +147,8 @@ import Testing
         #expect(
             try patched(object, Self.spec(["name": "a", "command": ["true"]]))
                 == Self.spec(["name": "a", "command": ["true"]]))
-        #expect(try patched([:], ["metadata": ["labels": ["a": nil, "b": "1"]]]) == ["metadata": ["labels": ["b": "1"]]])
+        #expect(
+            try patched([:], ["metadata": ["labels": ["a": nil, "b": "1"]]]) == ["metadata": ["labels": ["b": "1"]]])
     }
 
     @Test func primitiveListsAreUnitedAndTakenFrom() throws {
@@ -199,7 +201,11 @@ import Testing
         #expect(
             try patched(
                 ["spec": ["volumes": [["name": "v", "emptyDir": [:]]]]],
-                ["spec": ["volumes": [["name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": ["path": "/x"]]]]])
+                [
+                    "spec": [
+                        "volumes": [["name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": ["path": "/x"]]]
+                    ]
+                ])
                 == ["spec": ["volumes": [["name": "v", "hostPath": ["path": "/x"]]]]])
     }
 
@@ -207,7 +213,9 @@ import Testing
         let patch: JSONValue = [
             "spec": [
                 "$setElementOrder/containers": [["name": "a"]],
-                "containers": [["name": "a", "$setElementOrder/env": [["name": "E"]], "env": [["name": "E", "value": "1"]]]],
+                "containers": [
+                    ["name": "a", "$setElementOrder/env": [["name": "E"]], "env": [["name": "E", "value": "1"]]]
+                ],
                 "strategy": ["$retainKeys": ["type"], "type": "Recreate"],
             ]
         ]

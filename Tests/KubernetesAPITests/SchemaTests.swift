@@ -21,7 +21,8 @@ import Testing
         let policy = try #require(Schema.shared.structures["core.v1.PodSpec"]?["restartPolicy"])
         #expect(
             policy.type
-                == .enumeration(name: "core.v1.RestartPolicy", values: ["Always", "OnFailure", "Never"], isClosed: true))
+                == .enumeration(
+                    name: "core.v1.RestartPolicy", values: ["Always", "OnFailure", "Never"], isClosed: true))
     }
 
     @Test func everyKindHasItsStructure() {

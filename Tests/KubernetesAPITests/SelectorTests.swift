@@ -36,7 +36,10 @@ import Testing
         #expect(try !LabelMatcher(nil as LabelSelector?).matches([:]))
         #expect(try LabelMatcher(LabelSelector()).matches([:]))
         let selector = try LabelSelector(
-            json: ["matchLabels": ["app": "web"], "matchExpressions": [["key": "t", "operator": "In", "values": ["a", "b"]]]])
+            json: [
+                "matchLabels": ["app": "web"],
+                "matchExpressions": [["key": "t", "operator": "In", "values": ["a", "b"]]],
+            ])
         let matcher = try LabelMatcher(selector)
         #expect(matcher.matches(["app": "web", "t": "b"]))
         #expect(!matcher.matches(["app": "web", "t": "c"]))

@@ -58,7 +58,8 @@ import Testing
             "NotReady", "1/2", "0"
         ),
         (
-            #"{"phase":"Pending","initContainerStatuses":[{"name":"i","state":{"running":{}}}]}"#, "Init:0/2", "0/2", "0"
+            #"{"phase":"Pending","initContainerStatuses":[{"name":"i","state":{"running":{}}}]}"#, "Init:0/2", "0/2",
+            "0"
         ),
         (
             #"{"phase":"Pending","initContainerStatuses":[{"name":"i","state":{"terminated":{"exitCode":0}}},{"name":"j","restartCount":2,"state":{"waiting":{"reason":"CrashLoopBackOff"}}}]}"#,

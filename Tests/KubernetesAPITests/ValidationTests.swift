@@ -12,7 +12,9 @@ import Testing
         } catch { return error.status }
     }
 
-    private func deployment(_ spec: String, template: String = #""labels":{"app":"x"}"#, container: String = "") -> String {
+    private func deployment(_ spec: String, template: String = #""labels":{"app":"x"}"#, container: String = "")
+        -> String
+    {
         """
         {"metadata":{"name":"x","namespace":"default"},"spec":{\(spec.isEmpty ? "" : spec + ",")
          "selector":{"matchLabels":{"app":"x"}},
@@ -36,7 +38,9 @@ import Testing
                 pod(
                     #""resources":{"limits":{"memory":"1Gi","example.com/gpu":"1"},"requests":{"memory":"1024Mi"}}"#,
                     spec: #","hostAliases":[{"ip":"::1","hostnames":["a.b"]}],"nodeName":"n1""#)) == nil)
-        #expect(try refusal(ConfigMap.self, #"{"metadata":{"generateName":"a-","namespace":"b"},"data":{"a_.-1":""}}"#) == nil)
+        #expect(
+            try refusal(ConfigMap.self, #"{"metadata":{"generateName":"a-","namespace":"b"},"data":{"a_.-1":""}}"#)
+                == nil)
         #expect(try refusal(Namespace.self, #"{"metadata":{"name":"n"}}"#) == nil)
     }
 
@@ -44,7 +48,8 @@ import Testing
         let status = try #require(try refusal(Deployment.self, deployment(#""replicas":-1"#)))
         #expect(
             status.message
-                == "Deployment.apps \"x\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0")
+                == "Deployment.apps \"x\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0"
+        )
         #expect(status.code == 422)
         #expect(status.reason == .invalid)
         #expect(status.details?.group == "apps")
@@ -133,7 +138,10 @@ import Testing
             #""readinessProbe":{"tcpSocket":{"port":1},"periodSeconds":-1}"#,
             "spec.containers[0].readinessProbe.periodSeconds: Invalid value: -1: must be greater than or equal to 0"
         ),
-        (#""volumeMounts":[{"name":"v","mountPath":"/v"}]"#, "spec.containers[0].volumeMounts[0].name: Not found: \"v\""),
+        (
+            #""volumeMounts":[{"name":"v","mountPath":"/v"}]"#,
+            "spec.containers[0].volumeMounts[0].name: Not found: \"v\""
+        ),
         (
             #""imagePullPolicy":"Maybe""#,
             "spec.containers[0].imagePullPolicy: Unsupported value: \"Maybe\": supported values: \"Always\", \"IfNotPresent\", \"Never\""
@@ -159,7 +167,10 @@ import Testing
     @Test func whatTheNodeCannotDoIsRefused() throws {
         for (container, path) in [
             (#""ports":[{"containerPort":80,"hostPort":80}]"#, "ports[0].hostPort"),
-            (#""securityContext":{"seccompProfile":{"type":"Localhost","localhostProfile":"x"}}"#, "securityContext.seccompProfile.type"),
+            (
+                #""securityContext":{"seccompProfile":{"type":"Localhost","localhostProfile":"x"}}"#,
+                "securityContext.seccompProfile.type"
+            ),
             (#""livenessProbe":{"grpc":{"port":1}}"#, "livenessProbe.grpc"),
             (#""volumeDevices":[{"name":"d","devicePath":"/d"}]"#, "volumeDevices"),
         ] {
@@ -174,7 +185,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (#","volumes":[{"name":"v","emptyDir":{}},{"name":"v","emptyDir":{}}]"#, "spec.volumes[1].name: Duplicate value: \"v\""),
+        (
+            #","volumes":[{"name":"v","emptyDir":{}},{"name":"v","emptyDir":{}}]"#,
+            "spec.volumes[1].name: Duplicate value: \"v\""
+        ),
         (
             #","volumes":[{"name":"v","nfs":{"server":"s","path":"/"}}]"#,
             "spec.volumes[0].nfs: Forbidden: not supported by minikube-lite; use one of configMap, downwardAPI, "
@@ -185,7 +199,10 @@ import Testing
             #","volumes":[{"name":"v","hostPath":{"path":"/a/../b"}}]"#,
             "spec.volumes[0].hostPath.path: Invalid value: \"/a/../b\": must not contain '..'"
         ),
-        (#","dnsPolicy":"Sometimes""#, "spec.dnsPolicy: Unsupported value: \"Sometimes\": supported values: \"ClusterFirst\", \"ClusterFirstWithHostNet\", \"Default\", \"None\""),
+        (
+            #","dnsPolicy":"Sometimes""#,
+            "spec.dnsPolicy: Unsupported value: \"Sometimes\": supported values: \"ClusterFirst\", \"ClusterFirstWithHostNet\", \"Default\", \"None\""
+        ),
         (#","runtimeClassName":"gvisor""#, "spec.runtimeClassName: Forbidden: not supported by minikube-lite"),
         (#","initContainers":[{"name":"c","image":"i"}]"#, "spec.initContainers[0].name: Duplicate value: \"c\""),
     ])
@@ -195,7 +212,9 @@ import Testing
 
     @Test func scheduleHintsAreWarnedAbout() throws {
         let object = try Pod(
-            json: JSONParser.parse(pod("", spec: #","affinity":{"podAffinity":{}},"priorityClassName":"high","schedulerName":"mine""#).utf8))
+            json: JSONParser.parse(
+                pod("", spec: #","affinity":{"podAffinity":{}},"priorityClassName":"high","schedulerName":"mine""#).utf8
+            ))
         #expect(
             Validation.warnings(for: object) == [
                 "spec.priorityClassName: has no effect: not supported by minikube-lite",
@@ -213,7 +232,10 @@ import Testing
                 + "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
         ),
         ("", "metadata.name: Required value: name or generateName is required"),
-        (String(repeating: "a", count: 254), "metadata.name: Invalid value: \"\(String(repeating: "a", count: 254))\": must be no more than 253 bytes"),
+        (
+            String(repeating: "a", count: 254),
+            "metadata.name: Invalid value: \"\(String(repeating: "a", count: 254))\": must be no more than 253 bytes"
+        ),
     ])
     func names(name: String, message: String) throws {
         let status = try refusal(ConfigMap.self, #"{"metadata":{"namespace":"default","name":"\#(name)"}}"#)
@@ -241,15 +263,20 @@ import Testing
         try Validation.validateCreate(map)
         map.data["y"] = "1"
         let error = #expect(throws: APIError.self) { try Validation.validateCreate(map) }
-        #expect(error?.status.message == "ConfigMap \"big\" is invalid: data: Too long: may not be more than 1048576 bytes")
+        #expect(
+            error?.status.message == "ConfigMap \"big\" is invalid: data: Too long: may not be more than 1048576 bytes")
     }
 
     @Test func namespacesAndClusterScope() throws {
-        #expect(try refusal(ConfigMap.self, #"{"metadata":{"name":"a"}}"#)?.message.contains("metadata.namespace: Required value") == true)
+        #expect(
+            try refusal(ConfigMap.self, #"{"metadata":{"name":"a"}}"#)?.message.contains(
+                "metadata.namespace: Required value") == true)
         #expect(
             try refusal(Namespace.self, #"{"metadata":{"name":"a","namespace":"b"}}"#)?.message
                 == "Namespace \"a\" is invalid: metadata.namespace: Forbidden: not allowed on this type")
-        #expect(try refusal(Namespace.self, #"{"metadata":{"name":"a.b"}}"#)?.message.contains("must not contain dots") == true)
+        #expect(
+            try refusal(Namespace.self, #"{"metadata":{"name":"a.b"}}"#)?.message.contains("must not contain dots")
+                == true)
     }
 
     @Test func services() throws {
@@ -264,9 +291,14 @@ import Testing
                 == "Service \"s\" is invalid: spec.ports[0].name: Required value")
         #expect(
             try service(#""ports":[{"port":80,"nodePort":30000}]"#)
-                == "Service \"s\" is invalid: spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'")
-        #expect(try service(#""type":"Odd","ports":[{"port":80}]"#)?.contains("spec.type: Unsupported value: \"Odd\"") == true)
-        #expect(try service(#""clusterIP":"10.0.0.256","ports":[{"port":80}]"#)?.contains("must be a valid IP address") == true)
+                == "Service \"s\" is invalid: spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"
+        )
+        #expect(
+            try service(#""type":"Odd","ports":[{"port":80}]"#)?.contains("spec.type: Unsupported value: \"Odd\"")
+                == true)
+        #expect(
+            try service(#""clusterIP":"10.0.0.256","ports":[{"port":80}]"#)?.contains("must be a valid IP address")
+                == true)
     }
 
     // MARK: Updates
@@ -292,7 +324,8 @@ import Testing
         #expect(
             message?.hasPrefix(
                 "Pod \"p\" is invalid: spec: Forbidden: pod updates may not change fields other than "
-                    + "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,") == true)
+                    + "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,") == true
+        )
         #expect(message?.hasSuffix("changed: spec.containers[0].command") == true)
         #expect(
             try updateRefusal(Pod.self, pod("")) { $0.spec.containers.append($0.spec.containers[0]) }?
@@ -311,7 +344,9 @@ import Testing
             try updateRefusal(Deployment.self, deployment("")) { $0.metadata.name = "y" }?
                 .contains("metadata.name: Invalid value: \"y\": field is immutable") == true)
         #expect(
-            try updateRefusal(ConfigMap.self, #"{"metadata":{"name":"c","namespace":"d"},"immutable":true,"data":{"a":"1"}}"#) {
+            try updateRefusal(
+                ConfigMap.self, #"{"metadata":{"name":"c","namespace":"d"},"immutable":true,"data":{"a":"1"}}"#
+            ) {
                 $0.data["a"] = "2"
             } == "ConfigMap \"c\" is invalid: data: Forbidden: field is immutable when `immutable` is set")
         #expect(

@@ -3,14 +3,17 @@ import Testing
 @testable import KubernetesAPI
 
 @Suite struct YAMLReadingTests {
-    @Test(arguments: [
-        ("yes", .bool(true)), ("No", .bool(false)), ("on", .bool(true)), ("OFF", .bool(false)), ("true", .bool(true)),
-        ("y", .bool(true)), ("\"yes\"", "yes"), ("'5'", "5"), ("5", 5), ("-5", -5), ("+5", 5), ("0644", 420),
-        ("0o17", 15), ("0x1F", 31), ("0b11", 3), ("1_000", 1000), ("1.5", .number(1.5)), ("1e3", .number(1000)),
-        (".5", .number(0.5)), ("1.2.3", "1.2.3"), ("100m", "100m"), ("~", .null), ("null", .null), ("''", ""),
-        ("2020-01-01", "2020-01-01"), ("1:30", "1:30"), ("08", .number(8)), ("-", [.null]), ("12e03", .number(12000)), ("!!str 5", "5"),
-        ("0x", "0x"), ("tRue", "tRue"), ("9223372036854775808", .number(9_223_372_036_854_775_808)),
-    ] as [(String, JSONValue)])
+    @Test(
+        arguments: [
+            ("yes", .bool(true)), ("No", .bool(false)), ("on", .bool(true)), ("OFF", .bool(false)),
+            ("true", .bool(true)),
+            ("y", .bool(true)), ("\"yes\"", "yes"), ("'5'", "5"), ("5", 5), ("-5", -5), ("+5", 5), ("0644", 420),
+            ("0o17", 15), ("0x1F", 31), ("0b11", 3), ("1_000", 1000), ("1.5", .number(1.5)), ("1e3", .number(1000)),
+            (".5", .number(0.5)), ("1.2.3", "1.2.3"), ("100m", "100m"), ("~", .null), ("null", .null), ("''", ""),
+            ("2020-01-01", "2020-01-01"), ("1:30", "1:30"), ("08", .number(8)), ("-", [.null]),
+            ("12e03", .number(12000)), ("!!str 5", "5"),
+            ("0x", "0x"), ("tRue", "tRue"), ("9223372036854775808", .number(9_223_372_036_854_775_808)),
+        ] as [(String, JSONValue)])
     func scalars(text: String, value: JSONValue) throws {
         #expect(try YAMLDocuments.read("k: \(text == "-" ? "[~]" : text)") == [["k": value]])
     }
@@ -19,7 +22,10 @@ import Testing
         let documents = try YAMLDocuments.read("---\na: 1\n---\n# nothing\n---\nb: [1, {c: d}]\n...\n")
         #expect(documents == [["a": 1], ["b": [1, ["c": "d"]]]])
         #expect(try YAMLDocuments.read("") == [])
-        #expect(try YAMLDocuments.read(#"{"json": ["is", "yaml", true, null, 1.5]}"#) == [["json": ["is", "yaml", true, nil, 1.5]]])
+        #expect(
+            try YAMLDocuments.read(#"{"json": ["is", "yaml", true, null, 1.5]}"#) == [
+                ["json": ["is", "yaml", true, nil, 1.5]]
+            ])
     }
 
     @Test func keysBecomeStrings() throws {
@@ -108,7 +114,9 @@ import Testing
         "#!/bin/sh\necho: 'x'\n", "\r\n", "a\n\n\n", " ", "\n\n", "line\n\u{7}",
     ])
     func linesComeBack(value: String) throws {
-        for object in [["k": .string(value)], ["a": ["b": [["c": .string(value), "d": 1], .string(value)]]]] as [JSONValue] {
+        for object in [["k": .string(value)], ["a": ["b": [["c": .string(value), "d": 1], .string(value)]]]]
+            as [JSONValue]
+        {
             #expect(try YAMLDocuments.read(YAMLText.text(object)) == [object], "\(YAMLText.text(object))")
         }
         #expect(try YAMLDocuments.read(YAMLText.text(.string(value))) == [.string(value)])
@@ -146,7 +154,10 @@ extension JSONValue {
     static func random(depth: Int, using generator: inout SeededGenerator) -> JSONValue {
         func text(_ generator: inout SeededGenerator) -> String {
             let alphabet = Array("ab yn019-:#'\"\n\t.{}[]&*!|>%@`,?=<~ü\u{1}e+_")
-            return String((0..<Int.random(in: 0...8, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? "x" })
+            return String(
+                (0..<Int.random(in: 0...8, using: &generator)).map { _ in
+                    alphabet.randomElement(using: &generator) ?? "x"
+                })
         }
         switch Int.random(in: 0..<(depth > 0 ? 8 : 6), using: &generator) {
         case 0: return .bool(Bool.random(using: &generator))
@@ -154,7 +165,8 @@ extension JSONValue {
         case 2: return .number(Double(Int.random(in: -1000...1000, using: &generator)) + 0.5)
         case 3...5: return .string(text(&generator))
         case 6:
-            return .array((0..<Int.random(in: 0...3, using: &generator)).map { _ in random(depth: depth - 1, using: &generator) })
+            return .array(
+                (0..<Int.random(in: 0...3, using: &generator)).map { _ in random(depth: depth - 1, using: &generator) })
         default:
             var object = JSONObject()
             for _ in 0..<Int.random(in: 0...3, using: &generator) {

@@ -83,7 +83,9 @@ public struct JSONPatch: Sendable, Hashable {
                 try result.add(value, at: pointer, "copy")
             case .test(let pointer, let expected):
                 // A member that is absent passes as null, as with the API server's own library.
-                let found = expected == .null ? (try? result.value(at: pointer, "test")) ?? .null
+                let found =
+                    expected == .null
+                    ? (try? result.value(at: pointer, "test")) ?? .null
                     : try result.value(at: pointer, "test")
                 guard found.isSame(as: expected) else {
                     throw PatchError(.inapplicable, "testing value \(pointer) failed")

@@ -50,7 +50,8 @@ public enum StrategicMergePatch {
         if let kept = patch[retainKeys] {
             patch[retainKeys] = nil
             guard let names = kept.arrayValue?.compactMap(\.stringValue) else {
-                throw PatchError(.malformed, "invalid patch format of $retainKeys directive: expected a list of strings")
+                throw PatchError(
+                    .malformed, "invalid patch format of $retainKeys directive: expected a list of strings")
             }
             for key in original.keys where !names.contains(key) { result[key] = nil }
         }

@@ -141,7 +141,9 @@ extension EnvVar {
         if let key = source.secretKeyRef {
             errors.requireKey(path.child("secretKeyRef"), name: key.name, key: key.key)
         }
-        if let resource = source.resourceFieldRef { resource.validate(at: path.child("resourceFieldRef"), into: &errors) }
+        if let resource = source.resourceFieldRef {
+            resource.validate(at: path.child("resourceFieldRef"), into: &errors)
+        }
     }
 
     /// `metadata.labels['key']` or `metadata.annotations['key']`.
@@ -206,7 +208,9 @@ extension ResourceRequirements {
             Self.validate(name, request, at: path, into: &errors)
             let mustEqual = !Self.isOvercommittable(name)
             guard let limit = limits[name] else {
-                if mustEqual { errors.required(path.child("limits"), "Limit must be set for non overcommitable resources") }
+                if mustEqual {
+                    errors.required(path.child("limits"), "Limit must be set for non overcommitable resources")
+                }
                 continue
             }
             if mustEqual, request != limit {

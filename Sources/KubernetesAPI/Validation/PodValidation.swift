@@ -51,7 +51,8 @@ extension PodSpec {
                 path.child("shareProcessNamespace"), true, "ShareProcessNamespace and HostPID cannot both be enabled")
         }
         if hostUsers == false {
-            for (field, isSet) in [("hostNetwork", hostNetwork), ("hostPID", hostPID), ("hostIPC", hostIPC)] where isSet {
+            for (field, isSet) in [("hostNetwork", hostNetwork), ("hostPID", hostPID), ("hostIPC", hostIPC)] where isSet
+            {
                 errors.forbidden(path.child(field), "when `hostUsers` is false")
             }
         }

@@ -40,7 +40,8 @@ extension HTTPGetAction {
         errors.requirePort(path.child("port"), port)
         errors.requireKnown(path.child("scheme"), scheme, of: [.http, .https])
         for (index, header) in httpHeaders.enumerated() {
-            let isName = !header.name.isEmpty
+            let isName =
+                !header.name.isEmpty
                 && header.name.utf8.allSatisfy { byte in
                     (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || byte == UInt8(ascii: "-")
                 }

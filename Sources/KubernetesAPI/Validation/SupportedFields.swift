@@ -132,7 +132,9 @@ extension Container {
         for field in SupportedFields.refusedContainerFields where members[field] != nil {
             errors.forbidden(path.child(field), SupportedFields.detail)
         }
-        if !resources.claims.isEmpty { errors.forbidden(path.child("resources").child("claims"), SupportedFields.detail) }
+        if !resources.claims.isEmpty {
+            errors.forbidden(path.child("resources").child("claims"), SupportedFields.detail)
+        }
         for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
             for handler in ["exec", "grpc"]
             where !SupportedFields.probeHandlers.contains(handler) && members[path: probe, handler] != nil {

@@ -16,9 +16,6 @@ public struct YAMLError: Error, Sendable, Hashable, CustomStringConvertible {
 public enum YAMLDocuments {
     /// Maps and lists inside each other; the JSON parser's limit.
     static let maximumDepth = JSONParser.maximumDepth
-    /// What aliases may blow one text up to, in values and in bytes of strings.
-    static let maximumValues = 1_000_000
-    static let maximumBytes = 64 << 20
 
     /// The documents of a text in their order; empty ones are left out.
     public static func read(_ text: String) throws(YAMLError) -> [JSONValue] {
@@ -27,7 +24,7 @@ public enum YAMLDocuments {
         do {
             // Without rules: scalars are resolved here, by Go's rules and not by the library's.
             let parser = try Parser(yaml: text, resolver: .basic)
-            var conversion = Conversion()
+            var conversion = Conversion(textSize: text.utf8.count)
             while let root = try parser.nextRoot() {
                 let value = try conversion.value(of: root, depth: 0)
                 if value != .null { documents.append(value) }
@@ -59,13 +56,19 @@ extension YAMLError {
 
 /// The way from YAML's nodes to JSON's values, with a budget: aliases make trees of graphs.
 private struct Conversion {
-    private var values = 0
-    private var bytes = 0
+    private var remainingValues: Int
+    private var remainingBytes: Int
+
+    /// A text without aliases has fewer values than bytes; aliases may add some, not blow it up.
+    init(textSize: Int) {
+        remainingValues = textSize + 10_000
+        remainingBytes = textSize * 10 + (1 << 20)
+    }
 
     private mutating func spend(_ size: Int, _ mark: Mark?) throws(YAMLError) {
-        values += 1
-        bytes += size
-        guard values <= YAMLDocuments.maximumValues, bytes <= YAMLDocuments.maximumBytes else {
+        remainingValues -= 1
+        remainingBytes -= size
+        guard remainingValues >= 0, remainingBytes >= 0 else {
             throw YAMLError(message: "document contains excessive aliasing", line: mark?.line)
         }
     }
@@ -124,7 +127,8 @@ private struct Conversion {
         case .array(let bases):
             for base in bases {
                 guard case .object = base else {
-                    throw YAMLError(message: "map merge requires map or sequence of maps as the value", line: mark?.line)
+                    throw YAMLError(
+                        message: "map merge requires map or sequence of maps as the value", line: mark?.line)
                 }
                 try merge(base, into: &object, mark)
             }

@@ -17,8 +17,9 @@ enum YAMLScalar {
     static func resolve(_ text: String) -> JSONValue? {
         if let word = words[text] { return word }
         guard let first = text.utf8.first else { return .null }
-        guard (0x30...0x39).contains(first) || first == UInt8(ascii: "+") || first == UInt8(ascii: "-")
-            || first == UInt8(ascii: ".")
+        guard
+            (0x30...0x39).contains(first) || first == UInt8(ascii: "+") || first == UInt8(ascii: "-")
+                || first == UInt8(ascii: ".")
         else { return .string(text) }
         if [".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", ".nan", ".NaN", ".NAN"]
             .contains(text)
