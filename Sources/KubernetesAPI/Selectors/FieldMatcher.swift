@@ -30,7 +30,6 @@ public struct FieldMatcher: Sendable, Hashable, CustomStringConvertible {
                 throw SelectorError("invalid selector: '\(text)'; can't understand '\(term)'")
             }
             guard Self.supportedFields(of: kind).contains(requirement.field) else {
-                let resource = Schema.shared.resource(of: kind)?.plural ?? kind.kind
                 throw SelectorError("field label not supported: \(requirement.field)")
             }
             requirements.append(requirement)
