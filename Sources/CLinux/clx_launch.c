@@ -291,8 +291,29 @@ static int open_in_root(const struct walk *walk, const char *path, uint64_t flag
 	return -EAGAIN;
 }
 
-// Opens a directory inside of the root, and makes what is missing of it.
-static int make_directories(const struct walk *walk, const char *path, mode_t mode)
+// What a link in the root leads to, as a path in the root: `directory` is the path that the link is in, `length` bytes.
+static int link_target(int parent, const char *name, const char *directory, size_t length, char *target, size_t size)
+{
+	char link[PATH_MAX];
+	ssize_t count = readlinkat(parent, name, link, sizeof link - 1);
+	if (count < 0)
+		return -errno;
+	if (link[0] == '/')
+		length = 0;
+	if (length + 1 + (size_t)count >= size)
+		return -ENAMETOOLONG;
+	memcpy(target, directory, length);
+	target[length] = '/';
+	memcpy(target + length + 1, link, (size_t)count);
+	target[length + 1 + (size_t)count] = 0;
+	return 0;
+}
+
+#define LINK_HOPS 8
+
+// Opens a directory inside of the root, and makes what is missing of it. What a link leads to is made, too, inside of
+// the root.
+static int make_directories_behind(const struct walk *walk, const char *path, mode_t mode, int hops)
 {
 	char prefix[PATH_MAX];
 	size_t length = strlen(path);
@@ -316,11 +337,19 @@ static int make_directories(const struct walk *walk, const char *path, mode_t mo
 		prefix[end] = 0;
 		fd = open_in_root(walk, prefix, O_PATH | O_DIRECTORY, 0);
 		if (fd == -ENOENT) {
-			// Made in the directory that was resolved, by its last name: a link that dangles is an error.
-			if (mkdirat(parent, prefix + start, mode) < 0) {
-				fd = -errno;
-			} else {
+			char target[PATH_MAX];
+			if (mkdirat(parent, prefix + start, mode) == 0) {
 				fd = open_in_root(walk, prefix, O_PATH | O_DIRECTORY, 0);
+			} else if (errno == EEXIST && hops > 0) {
+				fd = link_target(parent, prefix + start, prefix, start, target, sizeof target);
+				if (fd == 0)
+					fd = make_directories_behind(walk, target, mode, hops - 1);
+				if (fd >= 0) {
+					close(fd);
+					fd = open_in_root(walk, prefix, O_PATH | O_DIRECTORY, 0);
+				}
+			} else {
+				fd = errno == EEXIST ? -ELOOP : -errno;
 			}
 		}
 		close(parent);
@@ -331,16 +360,19 @@ static int make_directories(const struct walk *walk, const char *path, mode_t mo
 	return parent;
 }
 
+static int make_directories(const struct walk *walk, const char *path, mode_t mode)
+{
+	return make_directories_behind(walk, path, mode, LINK_HOPS);
+}
+
 // Opens a file inside of the root as a mount point, and makes it if it is missing. A link that leads to nothing (as
 // /etc/resolv.conf does in many images) gets what it leads to made.
 static int make_file(const struct walk *walk, const char *path)
 {
 	char parent[PATH_MAX];
-	char link[PATH_MAX];
+	char target[PATH_MAX];
 	int fd = open_in_root(walk, path, O_PATH, 0);
-	if (fd != -ENOENT)
-		return fd;
-	for (int hop = 0; hop < 8; hop++) {
+	for (int hop = 0; fd == -ENOENT && hop < LINK_HOPS; hop++) {
 		const char *name = strrchr(path, '/');
 		size_t length = name ? (size_t)(name - path) : 0;
 		if (length >= sizeof parent)
@@ -351,33 +383,21 @@ static int make_file(const struct walk *walk, const char *path)
 		int directory = make_directories(walk, length ? parent : "/", 0755);
 		if (directory < 0)
 			return directory;
-		ssize_t count = readlinkat(directory, name, link, sizeof link - 1);
-		if (count < 0) {
-			fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-			int error = fd < 0 ? -errno : 0;
-			close(directory);
-			if (error)
-				return error;
+		fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+		int error = fd < 0 ? -errno : 0;
+		if (fd >= 0)
 			close(fd);
-			return open_in_root(walk, path, O_PATH, 0);
+		if (error == -EEXIST) {
+			// `name` may stand in `target`, of the hop before: it is read before that is written.
+			error = link_target(directory, name, parent, length, target, sizeof target);
+			path = target;
 		}
 		close(directory);
-		link[count] = 0;
-		if (link[0] != '/') {
-			// Relative to the link's directory: put that before it.
-			if (length + 1 + (size_t)count >= sizeof link)
-				return -ENAMETOOLONG;
-			memmove(link + length + 1, link, (size_t)count + 1);
-			memcpy(link, parent, length);
-			link[length] = '/';
-		}
-		// `path` may be `link` itself from the hop before: it has been read by now.
-		path = link;
+		if (error)
+			return error;
 		fd = open_in_root(walk, path, O_PATH, 0);
-		if (fd != -ENOENT)
-			return fd;
 	}
-	return -ELOOP;
+	return fd == -ENOENT ? -ELOOP : fd;
 }
 
 static int set_attributes(int fd, uint64_t set, bool recursive)

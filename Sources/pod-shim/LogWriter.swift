@@ -75,6 +75,12 @@ final class LogWriter {
     private func append(
         _ text: some Sequence<UInt8>, tag: UInt8, _ stream: Stream, _ now: Int64, to block: inout [UInt8]
     ) {
+        // 30 bytes of time, 8 of stream, 4 of tag, spaces and the end: a block never crosses the size of a file.
+        let length = 42 + pending[stream.rawValue].count + text.underestimatedCount
+        if maxBytes > 0, !block.isEmpty, size + Int64(block.count + length) > maxBytes {
+            write(block)
+            block.removeAll(keepingCapacity: true)
+        }
         Timestamp.append(now, to: &block)
         stream.name.withUTF8Buffer { block.append(contentsOf: $0) }
         block.append(tag)
