@@ -43,6 +43,18 @@ struct TestCluster {
         }
     }
 
+    /// The API over TLS, as the administrator.
+    func withHTTPS(_ body: (APIClient) async throws -> Void) async throws {
+        let transport = try HTTPSTransport(cluster: try Kubeconfig.load(path: kubeconfig))
+        do {
+            try await body(APIClient(transport: transport))
+        } catch {
+            try await transport.shutdown()
+            throw error
+        }
+        try await transport.shutdown()
+    }
+
     struct Output {
         var status: Int32
         var out: String
@@ -50,7 +62,7 @@ struct TestCluster {
     }
 
     /// Runs a kubectl with the cluster's kubeconfig, and waits for it.
-    func kubectl(_ arguments: String..., input: String = "", binary: String = "kubectl") async throws -> Output {
+    func kubectl(_ arguments: [String], input: String = "", binary: String = "kubectl") async throws -> Output {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [binary] + arguments

@@ -47,8 +47,15 @@ enum RequestBodyReader {
                 throw APIError.badRequest(
                     "the object provided is unrecognized (must be of type \(kind)): \(error)")
             }
+        case protobuf:
+            do {
+                return ObjectRequest.Body(value: try ProtobufDecoder.decode(Array(bytes.readableBytesView)))
+            } catch {
+                throw APIError.badRequest(
+                    "the object provided is unrecognized (must be of type \(kind)): protobuf: \(error)")
+            }
         default:
-            throw APIError.unsupportedMediaType(accepted: ["application/json", "application/yaml"])
+            throw APIError.unsupportedMediaType(accepted: ["application/json", "application/yaml", protobuf])
         }
     }
 }

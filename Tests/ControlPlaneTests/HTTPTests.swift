@@ -1,0 +1,185 @@
+import AsyncHTTPClient
+import Foundation
+import KubernetesAPI
+import NIOCore
+import NIOSSL
+import Testing
+
+/// What only shows on the wire: credentials, forms of answers, limits.
+@Suite struct HTTPTests {
+    /// A client of a cluster, with the administrator's certificate or without any.
+    private func withClient(
+        _ cluster: TestCluster, hasCertificate: Bool = true, _ body: (HTTPClient) async throws -> Void
+    ) async throws {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        func pem(_ name: String) throws -> [UInt8] {
+            [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(cluster.directory)/pki/\(name)")))
+        }
+        tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(try pem("ca.crt")))
+        if hasCertificate {
+            tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(try pem("admin.crt")).map { .certificate($0) }
+            tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: try pem("admin.key"), format: .pem))
+        }
+        var configuration = HTTPClient.Configuration()
+        configuration.tlsConfiguration = tls
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        do {
+            try await body(client)
+        } catch {
+            try await client.shutdown()
+            throw error
+        }
+        try await client.shutdown()
+    }
+
+    private func get(
+        _ client: HTTPClient, _ url: String, _ headers: [(String, String)] = []
+    ) async throws -> (code: UInt, type: String, body: String) {
+        var request = HTTPClientRequest(url: url)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        let response = try await client.execute(request, timeout: .seconds(10))
+        let body = try await response.body.collect(upTo: 64 << 20)
+        return (response.status.code, response.headers.first(name: "content-type") ?? "", String(buffer: body))
+    }
+
+    @Test func withoutCredentialsOnlyHealthAndVersionAreAnswered() async throws {
+        try await TestCluster.run { cluster in
+            try await withClient(cluster, hasCertificate: false) { client in
+                for path in ["/healthz", "/livez", "/readyz", "/version", "/readyz?verbose"] {
+                    #expect(try await get(client, cluster.server + path).code == 200)
+                }
+                for path in ["/api", "/apis", "/openapi/v3", "/metrics", "/api/v1/pods", "/", "/healthz/../api"] {
+                    let answer = try await get(client, cluster.server + path)
+                    #expect(answer.code == 401, "\(path)")
+                    #expect(try JSONParser.parse(answer.body.utf8)["reason"] == "Unauthorized")
+                }
+            }
+        }
+    }
+
+    @Test func answersComeInTheFormThatIsAskedFor() async throws {
+        try await TestCluster.run { cluster in
+            try await withClient(cluster) { client in
+                let url = cluster.server + "/api/v1/namespaces"
+                let table = try await get(
+                    client, url, [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")])
+                let parsed = try JSONParser.parse(table.body.utf8)
+                #expect(parsed["kind"] == "Table" && parsed["rows"]?.arrayValue?.count == 4)
+                #expect(parsed["rows"]?.arrayValue?.first?["cells"]?.arrayValue?.first == "default")
+                let partial = try await get(
+                    client, url, [("accept", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io")])
+                #expect(try JSONParser.parse(partial.body.utf8)["kind"] == "PartialObjectMetadataList")
+                let list = try await get(client, url)
+                #expect(try JSONParser.parse(list.body.utf8)["kind"] == "NamespaceList")
+                #expect(list.type == "application/json")
+                let one = try await get(client, url + "/default")
+                #expect(try JSONParser.parse(one.body.utf8)[path: "metadata", "name"] == "default")
+                #expect(try await get(client, url, [("accept", "text/html")]).code == 406)
+                #expect(try await get(client, cluster.server + "/api/v1/widgets").code == 404)
+                #expect(try await get(client, cluster.server + "/api/v1/namespaces?limit=x").code == 400)
+            }
+        }
+    }
+
+    @Test func discoveryIsKnownByItsEntityTag() async throws {
+        try await TestCluster.run { cluster in
+            try await withClient(cluster) { client in
+                var request = HTTPClientRequest(url: cluster.server + "/apis")
+                let aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+                request.headers.add(name: "accept", value: aggregated + ",application/json")
+                let first = try await client.execute(request, timeout: .seconds(10))
+                #expect(first.headers.first(name: "content-type") == aggregated)
+                let tag = try #require(first.headers.first(name: "etag"))
+                _ = try await first.body.collect(upTo: 1 << 20)
+                request.headers.add(name: "if-none-match", value: tag)
+                let second = try await client.execute(request, timeout: .seconds(10))
+                #expect(second.status.code == 304)
+                _ = try await second.body.collect(upTo: 1 << 20)
+                let index = try await get(client, cluster.server + "/openapi/v3")
+                let paths = try JSONParser.parse(index.body.utf8)["paths"]
+                let apps = try #require(paths?["apis/apps/v1"]?["serverRelativeURL"]?.stringValue)
+                let document = try JSONParser.parse(try await get(client, cluster.server + apps).body.utf8)
+                let patch = document["paths"]?["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]?["patch"]
+                #expect(patch?["parameters"]?.arrayValue?.contains { $0["name"] == "fieldValidation" } == true)
+                let containers = document["components"]?["schemas"]?["io.k8s.api.core.v1.PodSpec"]?["properties"]?[
+                    "containers"]
+                #expect(containers?["x-kubernetes-patch-merge-key"] == "name")
+            }
+        }
+    }
+
+    @Test func brokenBodiesAreRefused() async throws {
+        try await TestCluster.run { cluster in
+            try await withClient(cluster) { client in
+                func post(_ body: String, _ type: String = "application/json") async throws -> (UInt, String) {
+                    var request = HTTPClientRequest(url: cluster.server + "/api/v1/namespaces/default/configmaps")
+                    request.method = .POST
+                    request.headers.add(name: "content-type", value: type)
+                    request.body = .bytes(ByteBuffer(string: body))
+                    let response = try await client.execute(request, timeout: .seconds(10))
+                    return (response.status.code, String(buffer: try await response.body.collect(upTo: 1 << 20)))
+                }
+                #expect(try await post("{").0 == 400)
+                #expect(try await post("[]").0 == 400)
+                #expect(try await post("{\"kind\":\"Pod\",\"apiVersion\":\"v1\"}").0 == 400)
+                #expect(try await post("{\"kind\":\"ConfigMap\",\"apiVersion\":\"v2\"}").0 == 400)
+                #expect(try await post("{\"metadata\":{\"name\":\"a\",\"namespace\":\"b\"}}").0 == 400)
+                #expect(try await post("x", "text/plain").0 == 415)
+                #expect(try await post("k8s", "application/vnd.kubernetes.protobuf").0 == 400)
+                #expect(try await post(String(repeating: "[", count: 100_000)).0 == 400)
+                let yaml = try await post("metadata: {name: from-yaml}\ndata: {a: b}\n", "application/yaml")
+                #expect(yaml.0 == 201)
+                let warned = try await post("{\"metadata\":{\"name\":\"warned\"},\"dat\":{}}")
+                #expect(warned.0 == 201)
+            }
+        }
+    }
+
+    @Test func aPatchOfAnotherTypeIsNotTaken() async throws {
+        try await TestCluster.run { cluster in
+            try await withClient(cluster) { client in
+                var request = HTTPClientRequest(url: cluster.server + "/api/v1/namespaces/default")
+                request.method = .PATCH
+                request.headers.add(name: "content-type", value: "application/apply-patch+yaml")
+                request.body = .bytes(ByteBuffer(string: "{}"))
+                let response = try await client.execute(request, timeout: .seconds(10))
+                #expect(response.status.code == 415)
+                _ = try await response.body.collect(upTo: 1 << 20)
+            }
+        }
+    }
+
+    @Test func theKubeconfigIsForItsOwnerAlone() async throws {
+        try await TestCluster.run { cluster in
+            for (path, mode) in [
+                (cluster.kubeconfig, 0o600), (cluster.directory + "/pki", 0o700),
+                (cluster.directory + "/pki/admin.key", 0o600), (cluster.directory + "/state.db", 0o600),
+            ] {
+                let attributes = try FileManager.default.attributesOfItem(atPath: path)
+                #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == mode, "\(path)")
+            }
+        }
+    }
+
+    @Test func aPlaneThatComesBackHasItsObjectsAndItsCertificates() async throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "minikube-lite-server-\(UUID().uuidString.prefix(8))"
+        ).path
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        var authority = ""
+        try await TestCluster.run(in: directory) { cluster in
+            authority = try String(contentsOfFile: directory + "/pki/ca.crt", encoding: .utf8)
+            var map = ConfigMap()
+            map.metadata.name = "kept"
+            map.metadata.namespace = "default"
+            _ = try await cluster.client.create(map)
+        }
+        try await TestCluster.run(in: directory) { cluster in
+            #expect(try String(contentsOfFile: directory + "/pki/ca.crt", encoding: .utf8) == authority)
+            try await cluster.withHTTPS { client in
+                let map: ConfigMap = try await client.get("kept", namespace: "default")
+                #expect(map.metadata.name == "kept")
+            }
+        }
+    }
+}
