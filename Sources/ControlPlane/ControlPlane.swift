@@ -89,7 +89,6 @@ public final class ControlPlane: ServiceLifecycle.Service {
 
     /// Serves until the service group shuts down gracefully.
     public func run() async throws {
-        defer { service.store.close() }
         do {
             let server = try makeServer()
             let controllers = ControllerSet(
@@ -111,8 +110,10 @@ public final class ControlPlane: ServiceLifecycle.Service {
                 group.cancelAll()
                 try await group.waitForAll()
             }
+            await service.store.close()
         } catch {
             listening.fail(error)
+            await service.store.close()
             throw error
         }
     }

@@ -177,7 +177,7 @@ import Testing
         try await TestCluster.run(in: directory) { cluster in
             #expect(try String(contentsOfFile: directory + "/pki/ca.crt", encoding: .utf8) == authority)
             try await cluster.withHTTPS { client in
-                let map: ConfigMap = try await client.get("kept", namespace: "default")
+                let map = try await client.get(ConfigMap.self, "kept", namespace: "default")
                 #expect(map.metadata.name == "kept")
             }
         }

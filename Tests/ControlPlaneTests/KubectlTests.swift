@@ -63,15 +63,15 @@ import Testing
             }
             _ = try await run("create", "namespace", "extra")
             _ = try await run("create", "deployment", "web", "--image=nginx", "--replicas=3", "--port=80", "-n", "extra")
-            let deployment: Deployment = try await cluster.client.get("web", namespace: "extra")
+            let deployment = try await cluster.client.get(Deployment.self, "web", namespace: "extra")
             #expect(deployment.spec.replicas == 3)
             #expect(deployment.spec.template.spec.containers.first?.ports.first?.containerPort == 80)
             #expect(deployment.spec.strategy.rollingUpdate?.maxSurge == "25%")
             _ = try await run("create", "configmap", "cm", "--from-literal=a=b")
-            let configMap: ConfigMap = try await cluster.client.get("cm", namespace: "default")
+            let configMap = try await cluster.client.get(ConfigMap.self, "cm", namespace: "default")
             #expect(configMap.data == ["a": "b"])
             _ = try await run("create", "secret", "generic", "s", "--from-literal=p=w")
-            let secret: Secret = try await cluster.client.get("s", namespace: "default")
+            let secret = try await cluster.client.get(Secret.self, "s", namespace: "default")
             #expect(secret.data == ["p": Data("w".utf8)])
             _ = try await run("create", "serviceaccount", "robot")
         }

@@ -97,7 +97,7 @@ import Testing
         try await TestCluster.run { cluster in
             let pod = try await cluster.client.create(pod("web", node: "n"))
             try await cluster.client.delete(Pod.self, "web", namespace: "default")
-            let going: Pod = try await cluster.client.get("web", namespace: "default")
+            let going = try await cluster.client.get(Pod.self, "web", namespace: "default")
             #expect(going.metadata.deletionTimestamp != nil && going.metadata.deletionGracePeriodSeconds == 30)
             #expect(going.metadata.generation == 2)
             var options = DeleteOptions()
@@ -111,7 +111,7 @@ import Testing
             #expect(error?.code == 409)
             options.preconditions?.uid = pod.metadata.uid
             try await cluster.client.delete(Pod.self, "web", namespace: "default", options: options)
-            let gone = await refusal { let _: Pod = try await cluster.client.get("web", namespace: "default") }
+            let gone = await refusal { _ = try await cluster.client.get(Pod.self, "web", namespace: "default") }
             #expect(gone?.isNotFound == true && gone?.status.message == "pods \"web\" not found")
         }
     }
@@ -130,11 +130,11 @@ import Testing
             map.metadata.finalizers = ["example.com/hold"]
             map = try await cluster.client.create(map)
             try await cluster.client.delete(ConfigMap.self, "a", namespace: "default")
-            map = try await cluster.client.get("a", namespace: "default")
+            map = try await cluster.client.get(ConfigMap.self, "a", namespace: "default")
             #expect(map.metadata.deletionTimestamp != nil)
             map.metadata.finalizers = []
             _ = try await cluster.client.update(map)
-            let gone = await refusal { let _: ConfigMap = try await cluster.client.get("a", namespace: "default") }
+            let gone = await refusal { _ = try await cluster.client.get(ConfigMap.self, "a", namespace: "default") }
             #expect(gone?.isNotFound == true)
         }
     }
@@ -243,7 +243,7 @@ import Testing
             let scale = try await cluster.client.transport.send(request)
             #expect(scale["kind"] == "Scale" && scale[path: "spec", "replicas"] == 5)
             #expect(scale[path: "status", "selector"] == "a=b")
-            deployment = try await cluster.client.get("web", namespace: "default")
+            deployment = try await cluster.client.get(Deployment.self, "web", namespace: "default")
             #expect(deployment.spec.replicas == 5 && deployment.metadata.generation == 2)
             request.body = ["spec": ["replicas": -1]]
             let error = await refusal { _ = try await cluster.client.transport.send(request) }
@@ -259,7 +259,7 @@ import Testing
                 subresource: "binding", body: ["target": ["kind": "Node", "name": "n1"]])
             let answer = try await cluster.client.transport.send(request)
             #expect(answer["status"] == "Success")
-            let bound: Pod = try await cluster.client.get("web", namespace: "default")
+            let bound = try await cluster.client.get(Pod.self, "web", namespace: "default")
             #expect(bound.spec.nodeName == "n1")
             #expect(bound.status.conditions.contains { $0.type == .podScheduled && $0.status == .true })
             let error = await refusal { _ = try await cluster.client.transport.send(request) }
@@ -271,7 +271,7 @@ import Testing
         try await TestCluster.run { cluster in
             let made = try await cluster.client.create(configMap("a"), options: ["dryRun": "All"])
             #expect(!made.metadata.uid.isEmpty)
-            let gone = await refusal { let _: ConfigMap = try await cluster.client.get("a", namespace: "default") }
+            let gone = await refusal { _ = try await cluster.client.get(ConfigMap.self, "a", namespace: "default") }
             #expect(gone?.isNotFound == true)
         }
     }

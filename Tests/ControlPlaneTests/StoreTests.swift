@@ -59,7 +59,7 @@ import Testing
         } catch .conflict {}
         _ = try await store.commit(deletion(second))
         #expect(store.object("configmaps", first.key) == nil)
-        store.close()
+        await store.close()
     }
 
     @Test func concurrentWritersOfOneObjectLoseNothing() async throws {
@@ -89,7 +89,7 @@ import Testing
         }
         let counter = store.object("configmaps", ObjectKey(namespace: "default", name: "counter"))
         #expect(counter?.value["value"]?.integerValue == 200)
-        store.close()
+        await store.close()
     }
 
     @Test func objectsAndVersionsSurviveReopening() async throws {
@@ -98,7 +98,7 @@ import Testing
         let kept = try await store.commit(write("kept", .absent, value: 1))
         let gone = try await store.commit(write("gone", .absent))
         let deleted = try await store.commit(deletion(gone))
-        store.close()
+        await store.close()
         store = try await open()
         #expect(store.object("configmaps", kept.key)?.bytes == kept.bytes)
         #expect(store.object("configmaps", gone.key) == nil)
@@ -107,7 +107,7 @@ import Testing
         // The history survives, too: a watch from before the restart goes on.
         let watch = try store.watch("configmaps", after: kept.resourceVersion)
         #expect(watch.backlog.map(\.kind) == [.added, .deleted, .added])
-        store.close()
+        await store.close()
     }
 
     @Test func aRowThatCannotBeReadIsSetAside() async throws {
@@ -115,8 +115,7 @@ import Testing
         var store = try await open()
         _ = try await store.commit(write("good", .absent))
         let bad = try await store.commit(write("bad", .absent))
-        store.close()
-        try await Task.sleep(for: .milliseconds(50))
+        await store.close()
         let sqlite = Process()
         sqlite.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         sqlite.arguments = [
@@ -131,7 +130,7 @@ import Testing
         #expect(store.unreadable.count == 1)
         #expect(store.object("configmaps", ObjectKey(namespace: "default", name: "good")) != nil)
         #expect(store.object("configmaps", bad.key) == nil)
-        store.close()
+        await store.close()
     }
 
     @Test func whatIsOlderThanTheHistoryIsGone() async throws {
@@ -149,12 +148,12 @@ import Testing
         // A list of the recent past shows what was there then.
         let past = try store.objects("configmaps", namespace: "", at: object.resourceVersion - 3)
         #expect(past.objects.map { $0.value["value"]?.integerValue } == [47])
-        store.close()
+        await store.close()
         // Compaction is bounded by the rows that are still needed, and it is remembered.
         store = try await open { $0.history.events = 10 }
         #expect(throws: StoreError.self) { try store.watch("configmaps", after: first) }
         #expect(store.object("configmaps", object.key)?.value["value"]?.integerValue == 50)
-        store.close()
+        await store.close()
     }
 
     @Test func aWatchSeesEveryChangeOnceAndInOrder() async throws {
@@ -172,7 +171,7 @@ import Testing
             if event.kind == .deleted { break }
         }
         #expect(seen == [.modified, .deleted])
-        store.close()
+        await store.close()
     }
 
     @Test func aWatchThatFallsBehindIsCutOff() async throws {
@@ -183,7 +182,7 @@ import Testing
         var count = 0
         for await _ in watch.items { count += 1 }
         #expect(count == 5)
-        store.close()
+        await store.close()
     }
 
     @Test func eventsExpire() async throws {
@@ -200,7 +199,7 @@ import Testing
         for await case .event(let event) in watch.items where event.kind == .deleted { break }
         #expect(store.object("events", ObjectKey(namespace: "default", name: "old")) == nil)
         #expect(store.object("configmaps", ObjectKey(namespace: "default", name: "kept")) != nil)
-        store.close()
+        await store.close()
     }
 
     @Test func namespacesAreRangesOfTheOrder() async throws {
@@ -212,6 +211,6 @@ import Testing
         let all = try store.objects("configmaps", namespace: "").objects.map(\.key.description)
         #expect(all == ["a/b", "a/z", "a-b/y", "b/x"])
         #expect(try store.objects("configmaps", namespace: "a").objects.map(\.key.name) == ["b", "z"])
-        store.close()
+        await store.close()
     }
 }

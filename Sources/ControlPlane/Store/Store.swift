@@ -47,6 +47,9 @@ final class Store: Sendable {
             var requests: Deque<Request> = []
             var writerSleeps = false
             var isClosed = false
+            /// The file has been let go.
+            var isReleased = false
+            var waitingForRelease: [CheckedContinuation<Void, Never>] = []
         }
 
         init(configuration: Configuration, logger: Logger, state: consuming StoreState) {
@@ -75,6 +78,25 @@ final class Store: Sendable {
             queue.withLock { queue in
                 queue.isClosed = true
                 wakeUp.signal()
+            }
+        }
+
+        func release() {
+            let waiting = queue.withLock { queue in
+                queue.isReleased = true
+                defer { queue.waitingForRelease = [] }
+                return queue.waitingForRelease
+            }
+            for continuation in waiting { continuation.resume() }
+        }
+
+        func untilReleased() async {
+            await withCheckedContinuation { continuation in
+                let isReleased = queue.withLock { queue in
+                    if !queue.isReleased { queue.waitingForRelease.append(continuation) }
+                    return queue.isReleased
+                }
+                if isReleased { continuation.resume() }
             }
         }
 
@@ -133,6 +155,7 @@ final class Store: Sendable {
                 }
                 continuation.resume(returning: store)
                 writer.run()
+                store.shared.release()
             }
             thread.name = "store"
             thread.stackSize = 8 << 20
@@ -156,9 +179,10 @@ final class Store: Sendable {
         return (Store(shared: shared, unreadable: contents.unreadable), writer)
     }
 
-    /// Writes what is still in the queue, then lets the file go and ends all watches.
-    func close() {
+    /// Writes what is still in the queue, lets the file go and ends all watches. Returns when that is done.
+    func close() async {
         shared.close()
+        await shared.untilReleased()
         shared.state.withLock { $0.endWatches() }
     }
 

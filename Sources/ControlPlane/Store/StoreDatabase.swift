@@ -21,6 +21,8 @@ struct StoreDatabase: Sendable {
     init(path: String) throws {
         var configuration = Configuration()
         configuration.label = "store"
+        // Somebody may be looking at the file with another program.
+        configuration.busyMode = .timeout(5)
         queue = try DatabaseQueue(path: path, configuration: configuration)
         try queue.writeWithoutTransaction { database in
             let journal = try String.fetchOne(database, sql: "PRAGMA journal_mode=WAL")
