@@ -145,6 +145,8 @@ let package = Package(
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"], swiftSettings: strict),
         .testTarget(name: "ShimProtocolTests", dependencies: ["ShimProtocol"], swiftSettings: strict),
         .testTarget(name: "PodRuntimeTests", dependencies: ["PodRuntime"], swiftSettings: strict),
+        // Run inside a virtual machine, by scripts/test-vm.
+        .testTarget(name: "VMTests", dependencies: ["PodRuntime"], swiftSettings: strict),
         .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI"], swiftSettings: strict),
         .testTarget(
             name: "ControlPlaneTests",
