@@ -34,13 +34,22 @@ struct AddressPool: Sendable {
         self.directory = directory
         cursor = range.network + 2
         try FileAccess.makeDirectories(directory, mode: 0o700)
+        for name in try FileAccess.list(directory) where name.hasPrefix(".tmp-") {
+            try? FileAccess.remove("\(directory)/\(name)")
+        }
+        (leases, unreadable) = try Self.read(directory, range: range)
+    }
+
+    /// What is on disk; changes nothing. A record that cannot be read holds its address for nobody.
+    static func read(
+        _ directory: String, range: IPv4Range
+    ) throws -> (leases: [UInt32: Lease], unreadable: [String]) {
+        var leases: [UInt32: Lease] = [:]
+        var unreadable: [String] = []
+        guard FileAccess.exists(directory) else { return (leases, unreadable) }
         for name in try FileAccess.list(directory) {
-            let path = "\(directory)/\(name)"
-            if name.hasPrefix(".tmp-") {
-                try? FileAccess.remove(path)
-                continue
-            }
             guard let address = IPv4Range.address(name), range.contains(address) else { continue }
+            let path = "\(directory)/\(name)"
             if let bytes = try? FileAccess.read(path),
                 let lease = try? JSONDecoder().decode(Lease.self, from: Data(bytes))
             {
@@ -50,6 +59,7 @@ struct AddressPool: Sendable {
                 leases[address] = Lease(id: "", device: "", leaving: false)
             }
         }
+        return (leases, unreadable)
     }
 
     func address(of id: String) -> UInt32? { leases.first { $0.value.id == id && !$0.value.leaving }?.key }

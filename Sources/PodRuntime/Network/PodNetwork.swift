@@ -89,7 +89,9 @@ public final class PodNetwork: Sendable {
     private var alias: String { "minikube-lite \(bridge) \(range)" }
 
     /// The nftables table of this instance.
-    public var tableName: String { "minikube-lite-\(bridge)" }
+    public var tableName: String { Self.tableName(of: bridge) }
+
+    static func tableName(of bridge: String) -> String { "minikube-lite-\(bridge)" }
 
     // MARK: Bridge
 
