@@ -8,18 +8,22 @@ public struct ControllerSet: Sendable {
     private let logger: Logger
     private let time: TimeSource
     private let rootCertificate: String?
+    private let nodeGracePeriod: Duration
 
     /// - Parameters:
     ///   - rootCertificate: the API's certificate authority in PEM form, published to every namespace as the
     ///     ConfigMap `kube-root-ca.crt`; nil publishes none.
+    ///   - nodeGracePeriod: how long a node may be silent until it counts as not ready.
     ///   - time: what delays and deadlines are measured by.
     public init(
-        client: APIClient, logger: Logger, rootCertificate: String? = nil, time: TimeSource = .system
+        client: APIClient, logger: Logger, rootCertificate: String? = nil, nodeGracePeriod: Duration = .seconds(40),
+        time: TimeSource = .system
     ) {
         self.client = client
         self.logger = logger
         self.time = time
         self.rootCertificate = rootCertificate
+        self.nodeGracePeriod = nodeGracePeriod
     }
 
     /// Runs all of them until the task is cancelled, and returns then. Errors of the API are theirs to deal with:
@@ -29,10 +33,20 @@ public struct ControllerSet: Sendable {
         let sets = informer(ReplicaSet.self)
         let pods = informer(Pod.self)
         let nodes = informer(Node.self)
+        let namespaces = informer(Namespace.self)
+        let tracker = MetadataTracker(
+            client: client, shared: [Deployment.self, ReplicaSet.self, Pod.self, Node.self, Namespace.self],
+            time: time, logger: logger)
+        tracker.attach(deployments)
+        tracker.attach(sets)
+        tracker.attach(pods)
+        tracker.attach(nodes)
+        tracker.attach(namespaces)
 
         let deploymentEvents = recorder("deployment-controller")
         let setEvents = recorder("replicaset-controller")
         let schedulerEvents = recorder(Scheduler.name)
+        let nodeEvents = recorder("node-controller")
 
         let deploymentController = DeploymentController(
             client: client, deployments: deployments, sets: sets, pods: pods, events: deploymentEvents, time: time,
@@ -41,22 +55,40 @@ public struct ControllerSet: Sendable {
             client: client, sets: sets, pods: pods, events: setEvents, time: time, logger: logger)
         let scheduler = Scheduler(
             client: client, pods: pods, nodes: nodes, events: schedulerEvents, time: time, logger: logger)
+        let garbageCollector = GarbageCollector(client: client, tracker: tracker, time: time, logger: logger)
+        let namespaceController = NamespaceController(
+            client: client, namespaces: namespaces, tracker: tracker, time: time, logger: logger)
+        let defaultsController = NamespaceDefaultsController(
+            client: client, namespaces: namespaces, tracker: tracker, rootCertificate: rootCertificate, time: time,
+            logger: logger)
+        let nodeController = NodeLifecycleController(
+            client: client, nodes: nodes, pods: pods, tracker: tracker, events: nodeEvents,
+            gracePeriod: nodeGracePeriod, time: time, logger: logger)
+        let podCollector = PodGarbageCollector(client: client, pods: pods, nodes: nodes, time: time, logger: logger)
 
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { await deployments.run() }
             group.addTask { await sets.run() }
             group.addTask { await pods.run() }
             group.addTask { await nodes.run() }
-            for recorder in [deploymentEvents, setEvents, schedulerEvents] { group.addTask { await recorder.run() } }
+            group.addTask { await namespaces.run() }
+            group.addTask { await tracker.run() }
+            for recorder in [deploymentEvents, setEvents, schedulerEvents, nodeEvents] { group.addTask { await recorder.run() } }
 
             // Nothing is done before everything is known: what a cache has not heard of yet would be made twice.
             try await deployments.waitUntilSynced()
             try await sets.waitUntilSynced()
             try await pods.waitUntilSynced()
             try await nodes.waitUntilSynced()
+            try await namespaces.waitUntilSynced()
             group.addTask { await deploymentController.run() }
             group.addTask { await setController.run() }
             group.addTask { await scheduler.run() }
+            group.addTask { await garbageCollector.run() }
+            group.addTask { await namespaceController.run() }
+            group.addTask { await defaultsController.run() }
+            group.addTask { await nodeController.run() }
+            group.addTask { await podCollector.run() }
         }
     }
 

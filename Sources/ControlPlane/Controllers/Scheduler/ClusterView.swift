@@ -69,7 +69,7 @@ struct ClusterView: Sendable {
             let misfits = NodeFit(node: node, used: used).reasons(against: pod, requests: requests)
             if misfits.isEmpty {
                 let room = Self.room(node, used)
-                if let present = best, (present.room, name) <= (room, present.name) { continue }
+                if let present = best, (present.room, name) > (room, present.name) { continue }
                 best = (room, name)
             }
             for reason in misfits { reasons[reason, default: 0] += 1 }
