@@ -1,0 +1,200 @@
+import KubernetesAPI
+import Testing
+
+@testable import ControlPlane
+
+@Suite struct SchedulingDecisionTests {
+    private func view(_ nodes: [Node]) -> ClusterView {
+        var view = ClusterView()
+        for node in nodes { view.set(node) }
+        return view
+    }
+
+    private func pod(_ name: String = "p", cpu: Quantity? = nil, memory: Quantity? = nil) -> Pod {
+        var pod = Sample.pod(name)
+        pod.metadata.uid = name
+        if let cpu { pod.spec.containers[0].resources.requests["cpu"] = cpu }
+        if let memory { pod.spec.containers[0].resources.requests["memory"] = memory }
+        return pod
+    }
+
+    private func message(_ pod: Pod, _ nodes: [Node]) -> String? {
+        var view = view(nodes)
+        guard case .failure(let misfit) = view.schedule(pod) else { return nil }
+        return misfit.message
+    }
+
+    @Test func theReasonsAreTheSchedulers() {
+        #expect(message(pod(), []) == "no nodes available to schedule pods")
+        #expect(
+            message(pod(memory: "9Gi"), [Sample.node()]) == "0/1 nodes are available: 1 Insufficient memory.")
+        #expect(
+            message(pod(cpu: "4001m", memory: "9Gi"), [Sample.node()])
+                == "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory.")
+        #expect(message(pod(), [Sample.node(pods: "0")]) == "0/1 nodes are available: 1 Too many pods.")
+
+        var cordoned = Sample.node("cordoned")
+        cordoned.spec.unschedulable = true
+        #expect(message(pod(), [cordoned]) == "0/1 nodes are available: 1 node(s) were unschedulable.")
+        var tainted = Sample.node("tainted")
+        tainted.spec.taints = [Taint()]
+        tainted.spec.taints[0].key = "dedicated"
+        tainted.spec.taints[0].value = "db"
+        tainted.spec.taints[0].effect = .noSchedule
+        #expect(
+            message(pod(), [tainted, cordoned])
+                == "0/2 nodes are available: 1 node(s) had untolerated taint {dedicated: db}, 1 node(s) were unschedulable.")
+        var selective = pod()
+        selective.spec.nodeSelector = ["disk": "ssd"]
+        #expect(
+            message(selective, [Sample.node()])
+                == "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.")
+    }
+
+    @Test func tolerationsLetIn() {
+        var node = Sample.node()
+        node.spec.taints = [Taint()]
+        node.spec.taints[0].key = "dedicated"
+        node.spec.taints[0].value = "db"
+        node.spec.taints[0].effect = .noSchedule
+        func fits(_ change: (inout Toleration) -> Void) -> Bool {
+            var pod = pod()
+            var toleration = Toleration()
+            change(&toleration)
+            pod.spec.tolerations = [toleration]
+            return message(pod, [node]) == nil
+        }
+        #expect(fits { $0.operator = .exists })
+        #expect(fits { ($0.key, $0.operator) = ("dedicated", .exists) })
+        #expect(fits { ($0.key, $0.value, $0.effect) = ("dedicated", "db", .noSchedule) })
+        #expect(!fits { ($0.key, $0.value) = ("dedicated", "web") })
+        #expect(!fits { ($0.key, $0.operator, $0.effect) = ("dedicated", .exists, .noExecute) })
+        node.spec.taints[0].effect = .preferNoSchedule
+        #expect(fits { $0.key = "other" })
+    }
+
+    @Test func whatIsTakenCountsUntilItIsGivenBack() {
+        var view = view([Sample.node()])
+        let first = pod("first", cpu: "3")
+        let second = pod("second", cpu: "2")
+        let firstChoice = view.schedule(first)
+        #expect(firstChoice == .success("node"))
+        let secondChoice = view.schedule(second)
+        #expect(secondChoice == .failure(.init(message: "0/1 nodes are available: 1 Insufficient cpu.")))
+        // Told again by the watch: counted once.
+        view.place(first, on: "node")
+        #expect(view.usage(ofNode: "node").pods == 1)
+        let given = [view.withdraw(first.key), view.withdraw(first.key)]
+        #expect(given == [true, false])
+        let thirdChoice = view.schedule(second)
+        #expect(thirdChoice == .success("node"))
+    }
+
+    @Test func hostPortsAreTakenOnce() {
+        var view = view([Sample.node()])
+        var first = pod("first")
+        first.spec.containers[0].ports = [ContainerPort()]
+        first.spec.containers[0].ports[0].hostPort = 80
+        var second = first
+        second.metadata.name = "second"
+        let choice = view.schedule(first)
+        #expect(choice == .success("node"))
+        guard case .failure(let misfit) = view.schedule(second) else { Issue.record("80 twice"); return }
+        #expect(misfit.message.contains("didn't have free ports for the requested pod ports"))
+    }
+
+    @Test func theNodeWithMoreRoomIsTaken() {
+        var view = view([Sample.node("a"), Sample.node("b")])
+        view.place(pod("big", cpu: "3"), on: "a")
+        let choice = view.schedule(pod("next", cpu: "1"))
+        #expect(choice == .success("b"))
+    }
+
+    @Test func requiredNodeAffinityIsMet() {
+        func fits(_ op: NodeSelectorOperator, _ values: [String]) -> Bool {
+            var node = Sample.node()
+            node.metadata.labels["size"] = "5"
+            var requirement = NodeSelectorRequirement()
+            requirement.key = "size"
+            requirement.operator = op
+            requirement.values = values
+            var term = NodeSelectorTerm()
+            term.matchExpressions = [requirement]
+            var selector = NodeSelector()
+            selector.nodeSelectorTerms = [term]
+            var affinity = NodeAffinity()
+            affinity.requiredDuringSchedulingIgnoredDuringExecution = selector
+            var pod = pod()
+            pod.spec.affinity = Affinity()
+            pod.spec.affinity?.nodeAffinity = affinity
+            return message(pod, [node]) == nil
+        }
+        #expect(fits(.in, ["4", "5"]))
+        #expect(!fits(.notIn, ["5"]))
+        #expect(fits(.exists, []))
+        #expect(!fits(.doesNotExist, []))
+        #expect(fits(.gt, ["4"]))
+        #expect(!fits(.lt, ["5"]))
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct SchedulerTests {
+    @Test func aPodWithoutRoomWaitsAndIsTold() async throws {
+        let clock = ManualClock()
+        try await ControllerTestbed.run(time: clock.timeSource) { cluster in
+            var pod = Sample.pod("big")
+            pod.spec.containers[0].resources.requests["memory"] = "6Gi"
+            _ = try await cluster.client.create(pod)
+            try await cluster.api.until("bound") { $0.one(Pod.self, "big")?.spec.nodeName == "node" }
+            pod.metadata.name = "second"
+            _ = try await cluster.client.create(pod)
+            try await cluster.api.until("told") { snapshot in
+                let condition = snapshot.one(Pod.self, "second")?.status.conditions.first { $0.type == .podScheduled }
+                return condition?.status == .false && condition?.reason == "Unschedulable"
+                    && condition?.message == "0/1 nodes are available: 1 Insufficient memory."
+                    && snapshot.all(Event.self).contains {
+                        $0.reason == "FailedScheduling" && $0.type == "Warning"
+                            && $0.source.component == "default-scheduler"
+                    }
+            }
+            // Room is made, and the first back-off passes.
+            var options = DeleteOptions()
+            options.gracePeriodSeconds = 0
+            try await cluster.client.delete(Pod.self, "big", namespace: "default", options: options)
+            clock.advance(by: .seconds(2))
+            try await cluster.api.until("bound") { $0.one(Pod.self, "second")?.spec.nodeName == "node" }
+        }
+    }
+
+    @Test func aNodeThatComesLaterIsUsed() async throws {
+        let clock = ManualClock()
+        try await ControllerTestbed.run(time: clock.timeSource) { cluster in
+            var pod = Sample.pod("picky")
+            pod.spec.nodeSelector = ["disk": "ssd"]
+            _ = try await cluster.client.create(pod)
+            try await cluster.api.until("told") {
+                !($0.one(Pod.self, "picky")?.status.conditions.isEmpty ?? true)
+            }
+            var node = Sample.node("late")
+            node.metadata.labels["disk"] = "ssd"
+            _ = try await cluster.client.create(node)
+            clock.advance(by: .seconds(2))
+            try await cluster.api.until("bound") { $0.one(Pod.self, "picky")?.spec.nodeName == "late" }
+        }
+    }
+
+    @Test func othersPodsAreLeftAlone() async throws {
+        try await ControllerTestbed.run { cluster in
+            var theirs = Sample.pod("theirs")
+            theirs.spec.schedulerName = "other"
+            _ = try await cluster.client.create(theirs)
+            var gated = Sample.pod("gated")
+            gated.spec.schedulingGates = [PodSchedulingGate()]
+            _ = try await cluster.client.create(gated)
+            _ = try await cluster.client.create(Sample.pod("ours"))
+            try await cluster.api.until("bound") { $0.one(Pod.self, "ours")?.spec.nodeName == "node" }
+            #expect(cluster.api.snapshot.one(Pod.self, "theirs")?.spec.nodeName == "")
+            #expect(cluster.api.snapshot.one(Pod.self, "gated")?.spec.nodeName == "")
+        }
+    }
+}
