@@ -62,7 +62,8 @@ import Testing
                 return output.out
             }
             _ = try await run("create", "namespace", "extra")
-            _ = try await run("create", "deployment", "web", "--image=nginx", "--replicas=3", "--port=80", "-n", "extra")
+            _ = try await run(
+                "create", "deployment", "web", "--image=nginx", "--replicas=3", "--port=80", "-n", "extra")
             let deployment = try await cluster.client.get(Deployment.self, "web", namespace: "extra")
             #expect(deployment.spec.replicas == 3)
             #expect(deployment.spec.template.spec.containers.first?.ports.first?.containerPort == 80)
@@ -111,7 +112,10 @@ import Testing
             ),
             ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Bad_Name}", "metadata.name: Invalid value"),
             ("apiVersion: v1\nkind: Widget\nmetadata: {name: w}", "Widget"),
-            ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: nowhere}", "namespaces \"nowhere\" not found"),
+            (
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: nowhere}",
+                "namespaces \"nowhere\" not found"
+            ),
         ])
     func badInputIsRefusedWithItsPath(_ manifest: String, _ message: String) async throws {
         try await TestCluster.run { cluster in
@@ -132,7 +136,10 @@ import Testing
                 input: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: big}\ndata: {a: \"\(value)\"}")
             #expect(output.status == 1)
             #expect(output.err.contains("RequestEntityTooLarge"), "\(output.err)")
-            #expect(try await cluster.client.list(ConfigMap.self, namespace: "default").items.allSatisfy { $0.metadata.name != "big" })
+            #expect(
+                try await cluster.client.list(ConfigMap.self, namespace: "default").items.allSatisfy {
+                    $0.metadata.name != "big"
+                })
         }
     }
 }

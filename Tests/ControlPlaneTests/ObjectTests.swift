@@ -175,24 +175,31 @@ import Testing
 
     @Test func aWatchThroughASelectorSeesWhatEntersAndLeaves() async throws {
         try await TestCluster.run { cluster in
-            let list = try await cluster.client.list(Pod.self)
-            let options = [
-                "labelSelector": "tier=front", "resourceVersion": list.resourceVersion, "allowWatchBookmarks": "true",
-            ]
             func check(_ client: APIClient) async throws {
-                let events = try await client.watch(Pod.self, namespace: "default", options: options)
-                var pod = try await client.create(pod("web"))
-                pod.metadata.labels["tier"] = "front"
-                pod = try await client.update(pod)
-                pod.metadata.labels["x"] = "y"
-                pod = try await client.update(pod)
-                pod.metadata.labels["tier"] = "back"
-                pod = try await client.update(pod)
-                try await client.delete(Pod.self, "web", namespace: "default")
+                let list = try await client.list(ConfigMap.self)
+                let events = try await client.watch(
+                    ConfigMap.self, namespace: "default",
+                    options: [
+                        "labelSelector": "tier=front", "resourceVersion": list.resourceVersion,
+                        "allowWatchBookmarks": "true",
+                    ])
+                var map = try await client.create(configMap("a"))
+                map.metadata.labels["tier"] = "front"
+                map = try await client.update(map)
+                map.data = ["k": "v"]
+                map = try await client.update(map)
+                map.metadata.labels["tier"] = "back"
+                map = try await client.update(map)
+                try await client.delete(ConfigMap.self, "a", namespace: "default")
                 var seen: [String] = []
                 for try await event in events where event.type != "BOOKMARK" {
                     seen.append(event.type)
-                    if event.type == "DELETED" { break }
+                    guard event.type == "DELETED" else { continue }
+                    // It left with the state that last matched, under the version of the change.
+                    #expect(event.object[path: "metadata", "labels"]?["tier"] == "front")
+                    #expect(
+                        event.object[path: "metadata", "resourceVersion"]?.stringValue == map.metadata.resourceVersion)
+                    break
                 }
                 #expect(seen == ["ADDED", "MODIFIED", "DELETED"])
             }

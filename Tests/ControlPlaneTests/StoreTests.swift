@@ -71,7 +71,9 @@ import Testing
                 group.addTask {
                     for _ in 0..<10 {
                         while true {
-                            guard let present = store.object("configmaps", ObjectKey(namespace: "default", name: "counter"))
+                            guard
+                                let present = store.object(
+                                    "configmaps", ObjectKey(namespace: "default", name: "counter"))
                             else { return }
                             let next = (present.value["value"]?.integerValue ?? 0) + 1
                             do {

@@ -96,13 +96,22 @@ struct OpenAPIv3: Sendable {
         "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds", "watch",
     ]
 
+    /// Of parameters that are not strings.
+    private static let parameterTypes = [
+        "limit": "integer", "timeoutSeconds": "integer", "gracePeriodSeconds": "integer", "watch": "boolean",
+        "allowWatchBookmarks": "boolean", "sendInitialEvents": "boolean", "force": "boolean",
+    ]
+
     private static func pathParameters(_ resource: ServedResource, hasName: Bool) -> JSONValue {
         var names: [String] = []
         if hasName { names.append("name") }
         if resource.isNamespaced { names.append("namespace") }
         return .array(
             names.map {
-                ["name": .string($0), "in": "path", "required": true, "schema": ["type": "string", "uniqueItems": true]]
+                [
+                    "name": .string($0), "in": "path", "required": true,
+                    "schema": ["type": "string", "uniqueItems": true],
+                ]
             })
     }
 
@@ -116,12 +125,9 @@ struct OpenAPIv3: Sendable {
         var operation: JSONObject = [
             "parameters": .array(
                 parameters.map { name in
-                    let type = ["limit", "timeoutSeconds", "gracePeriodSeconds"].contains(name) ? "integer"
-                        : ["watch", "allowWatchBookmarks", "sendInitialEvents", "force"].contains(name) ? "boolean"
-                        : "string"
-                    return [
+                    [
                         "name": .string(name), "in": "query",
-                        "schema": ["type": .string(type), "uniqueItems": true],
+                        "schema": ["type": .string(parameterTypes[name] ?? "string"), "uniqueItems": true],
                     ]
                 }),
             "responses": ["200": ["description": "OK", "content": content("application/json", answer)]],

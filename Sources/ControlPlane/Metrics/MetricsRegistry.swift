@@ -96,8 +96,8 @@ public final class MetricsRegistry: MetricsFactory {
             }
         }
         var last = ""
-        for (key, handle) in state.histograms.sorted(by: { ($0.key.name, $0.key.labels) < ($1.key.name, $1.key.labels) })
-        {
+        for (key, handle) in state.histograms.sorted(by: { ($0.key.name, $0.key.labels) < ($1.key.name, $1.key.labels) }
+        ) {
             if key.name != last { text += "# TYPE \(key.name) histogram\n" }
             last = key.name
             handle.histogram.withLock { $0 }.write(key.name, labels: key.labels, to: &text)

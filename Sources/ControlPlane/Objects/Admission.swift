@@ -37,8 +37,8 @@ extension ObjectService {
         var spec = pod["spec"]?.objectValue ?? JSONObject()
         let name = pod[path: "metadata", "name"]?.stringValue ?? ""
         let account = spec["serviceAccountName"]?.stringValue ?? spec["serviceAccount"]?.stringValue ?? "default"
-        if account != "default", store.object("serviceaccounts", ObjectKey(namespace: request.namespace, name: account)) == nil
-        {
+        let accountKey = ObjectKey(namespace: request.namespace, name: account)
+        if account != "default", store.object("serviceaccounts", accountKey) == nil {
             throw .forbidden(
                 request.resource, name,
                 because: "error looking up service account \(request.namespace)/\(account): "

@@ -53,8 +53,14 @@ enum ObjectRules {
 
     // MARK: Defaults and the parts that clients do not write
 
+    /// An object as JSON and as its Swift type, which is nil where the kind has none.
+    struct Typed {
+        var json: JSONValue
+        var object: (any KubernetesObject)?
+    }
+
     /// A new object with its defaults and its first status, in the form in which it is stored.
-    static func prepareForCreation(_ value: JSONValue, _ resource: ServedResource) throws -> JSONValue {
+    static func prepareForCreation(_ value: JSONValue, _ resource: ServedResource) throws(APIError) -> Typed {
         try defaulted(value, resource, isNew: true)
     }
 
@@ -62,7 +68,7 @@ enum ObjectRules {
     /// the spec.
     static func prepareForUpdate(
         _ value: JSONValue, from old: JSONValue, _ resource: ServedResource, subresource: String
-    ) throws -> JSONValue {
+    ) throws(APIError) -> Typed {
         var object = value
         switch subresource {
         case "status": object["spec"] = old["spec"]
@@ -75,41 +81,34 @@ enum ObjectRules {
         return try defaulted(object, resource, isNew: false)
     }
 
-    private static func defaulted(_ value: JSONValue, _ resource: ServedResource, isNew: Bool) throws -> JSONValue {
-        guard let object = try typed(value, resource) else { return value.withoutNulls }
-        return Kinds.defaulted(object, isNew: isNew).json
+    private static func defaulted(
+        _ value: JSONValue, _ resource: ServedResource, isNew: Bool
+    ) throws(APIError) -> Typed {
+        guard let object = try typed(value, resource) else { return Typed(json: value.withoutNulls, object: nil) }
+        let defaulted = Kinds.defaulted(object, isNew: isNew)
+        return Typed(json: defaulted.json, object: defaulted)
     }
 
-    // MARK: Validation
-
-    /// Throws 422 with every problem of the object.
-    static func validate(
-        _ value: JSONValue, old: JSONValue?, _ resource: ServedResource, subresource: String = ""
-    ) throws(APIError) {
-        guard let object = try typed(value, resource) else { return }
-        guard let old, let present = try typed(old, resource) else {
-            try Validation.validateCreate(object)
-            return
-        }
-        if subresource == "status" {
-            try Validation.validateStatusUpdate(object, from: present)
-        } else {
-            try Validation.validateUpdate(object, from: present)
-        }
-    }
-
-    /// What the object sets without effect here, as sentences for `Warning` headers.
-    static func remarks(on value: JSONValue, _ resource: ServedResource) -> [String] {
-        ((try? typed(value, resource)) ?? nil).map { Validation.warnings(for: $0) } ?? []
-    }
-
-    private static func typed(
-        _ value: JSONValue, _ resource: ServedResource
-    ) throws(APIError) -> (any KubernetesObject)? {
+    /// The JSON as its kind's Swift type.
+    static func typed(_ value: JSONValue, _ resource: ServedResource) throws(APIError) -> (any KubernetesObject)? {
         do {
             return try Kinds.decode(value, as: resource.kind)
         } catch {
             throw .undecodable(resource.kind, "\(error)")
+        }
+    }
+
+    // MARK: Validation
+
+    /// Throws 422 with every problem of a changed object.
+    static func validate(
+        _ object: (any KubernetesObject)?, from old: JSONValue, _ resource: ServedResource, subresource: String
+    ) throws(APIError) {
+        guard let object, let present = try typed(old, resource) else { return }
+        if subresource == "status" {
+            try Validation.validateStatusUpdate(object, from: present)
+        } else {
+            try Validation.validateUpdate(object, from: present)
         }
     }
 }

@@ -24,9 +24,13 @@ extension ObjectService {
             value["metadata"] = metadata.json
             let defaulted = try ObjectRules.prepareForCreation(value, request.resource)
             // Before admission: the user is not warned about what the server sets itself.
-            let remarks = ObjectRules.remarks(on: defaulted, request.resource)
-            let prepared = try admit(defaulted, request)
-            try ObjectRules.validate(prepared, old: nil, request.resource)
+            let remarks = defaulted.object.map { Validation.warnings(for: $0) } ?? []
+            let prepared = try admit(defaulted.json, request)
+            // Only pods are changed by admission.
+            let object =
+                request.resource.plural == "pods"
+                ? try ObjectRules.typed(prepared, request.resource) : defaulted.object
+            if let object { try Validation.validateCreate(object) }
             if request.options.isDryRun {
                 guard store.object(request.resource.qualifiedName, Self.key(metadata, request)) == nil else {
                     throw APIError.alreadyExists(request.resource, metadata.name)

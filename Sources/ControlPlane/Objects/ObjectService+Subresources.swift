@@ -112,7 +112,8 @@ extension ObjectService {
             }
             guard pod[path: "metadata", "deletionTimestamp"] == nil else {
                 throw APIError.conflict(
-                    request.resource, request.name, "pod \(request.name) is being deleted, cannot be assigned to a host")
+                    request.resource, request.name, "pod \(request.name) is being deleted, cannot be assigned to a host"
+                )
             }
             let assigned = pod[path: "spec", "nodeName"]?.stringValue ?? ""
             guard assigned.isEmpty else {

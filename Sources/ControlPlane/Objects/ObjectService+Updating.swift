@@ -73,9 +73,10 @@ extension ObjectService {
         return Outcome(answer: .stored(object, code: 200), warnings: warnings)
     }
 
-    static let unsupportedPatch = APIError.unsupportedMediaType(accepted: [
-        APIRequest.PatchType.json, .merge, .strategic,
-    ].map(\.rawValue))
+    static let unsupportedPatch = APIError.unsupportedMediaType(
+        accepted: [
+            APIRequest.PatchType.json, .merge, .strategic,
+        ].map(\.rawValue))
 
     /// What the object becomes when a client wants it to be `value`.
     private func updated(
@@ -117,7 +118,9 @@ extension ObjectService {
         }
         var new = value
         new["metadata"] = metadata.json
-        new = try ObjectRules.prepareForUpdate(new, from: old, request.resource, subresource: request.subresource)
+        let prepared = try ObjectRules.prepareForUpdate(
+            new, from: old, request.resource, subresource: request.subresource)
+        new = prepared.json
         if request.resource.generation != .none,
             new["spec"] != old["spec"]
                 || (request.resource.generation == .specAndAnnotations
@@ -127,7 +130,7 @@ extension ObjectService {
             new["metadata"] = metadata.json
         }
         guard new != old else { return .keep }
-        try ObjectRules.validate(new, old: old, request.resource, subresource: request.subresource)
+        try ObjectRules.validate(prepared.object, from: old, request.resource, subresource: request.subresource)
         if Deletion.isComplete(metadata, new, request.resource) { return .delete(new) }
         return .put(new)
     }

@@ -90,15 +90,19 @@ struct RequestOptions: Sendable {
                 "Unsupported value: \"\(resourceVersionMatch)\": supported values: \"Exact\", \"NotOlderThan\"")
         }
         guard raw["watch"] != "true" && raw["watch"] != "1" else {
-            throw refuse("resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
+            throw refuse(
+                "resourceVersionMatch",
+                "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
         }
         guard let resourceVersion else {
             throw refuse(
-                "resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
-            )
+                "resourceVersionMatch",
+                "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided")
         }
         guard continueToken.isEmpty else {
-            throw refuse("resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden when continue is provided")
+            throw refuse(
+                "resourceVersionMatch",
+                "Forbidden: resourceVersionMatch is forbidden when continue is provided")
         }
         guard resourceVersionMatch != "Exact" || resourceVersion > 0 else {
             throw refuse(
@@ -115,6 +119,7 @@ struct RequestOptions: Sendable {
         let list = supported.map { "\"\($0)\"" }.joined(separator: ", ")
         return APIError(
             code: 422, reason: .invalid,
-            message: "Options.meta.k8s.io \"\" is invalid: \(name): Unsupported value: \"\(value)\": supported values: \(list)")
+            message: "Options.meta.k8s.io \"\" is invalid: \(name): Unsupported value: \"\(value)\": "
+                + "supported values: \(list)")
     }
 }

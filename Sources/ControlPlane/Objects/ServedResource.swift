@@ -64,7 +64,8 @@ struct ResourceCatalogue: Sendable {
             }
         }
         byPath = Dictionary(
-            resources.map { (Self.path($0.kind.group, $0.kind.version, $0.plural), $0) }) { first, _ in first }
+            resources.map { (Self.path($0.kind.group, $0.kind.version, $0.plural), $0) }
+        ) { first, _ in first }
     }
 
     private static func path(_ group: String, _ version: String, _ plural: String) -> String {

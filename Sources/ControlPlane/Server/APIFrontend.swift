@@ -36,7 +36,8 @@ struct APIFrontend: Sendable {
         switch response.body {
         case .bytes(let buffer):
             metrics.observe(measured, started.duration(to: .now))
-            try await writer.write(response: response.head(length: buffer.readableBytes), body: ResponseBody(byteBuffer: buffer))
+            try await writer.write(
+                response: response.head(length: buffer.readableBytes), body: ResponseBody(byteBuffer: buffer))
         case .chunks(let chunks, let length):
             var body = try await writer.writeHead(response.head(length: length))
             for chunk in chunks { try await body.write(chunk) }

@@ -115,7 +115,9 @@ struct StoreWriter {
             } catch {
                 shared.logger.error("cannot write to the store", metadata: ["error": "\(error)"])
                 for (request, answer) in answers {
-                    if case .failure = answer { request.answer(answer) } else {
+                    if case .failure = answer {
+                        request.answer(answer)
+                    } else {
                         request.answer(.failure(.disk("\(error)")))
                     }
                 }
