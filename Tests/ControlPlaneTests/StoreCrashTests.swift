@@ -22,9 +22,9 @@ import Testing
                 try? FileManager.default.removeItem(atPath: path + suffix)
             }
         }
-        await #expect(processExitsWith: .signal(SIGKILL)) { [path = path, armed = "\(point):\(count)"] in
+        await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, armed = "\(point):\(count)" as String] in
             setenv("MINIKUBE_LITE_FAILPOINT", armed, 1)
-            FileManager.default.createFile(atPath: path + ".answered", contents: nil)
+            _ = FileManager.default.createFile(atPath: path + ".answered", contents: nil)
             let answered = try #require(FileHandle(forWritingAtPath: path + ".answered"))
             let store = try await Self.open(path)
             for index in 0..<30 {
