@@ -152,6 +152,9 @@ let package = Package(
             name: "ControlPlaneTests",
             dependencies: ["ControlPlane", .product(name: "AsyncHTTPClient", package: "async-http-client")],
             swiftSettings: strict),
+        .testTarget(name: "CommandLineTests", dependencies: ["minikube-lite", "KubernetesAPI"], swiftSettings: strict),
+        // Starts the built programs: it depends on none of them, since the static ones cannot be linked into a bundle.
+        .testTarget(name: "EndToEndTests", swiftSettings: strict),
         .testTarget(name: "NodeAgentTests", dependencies: ["NodeAgent"], swiftSettings: strict),
     ]
 )

@@ -250,12 +250,21 @@ public final class HTTPSTransport: APITransport {
             APIError.unreachable(server: server, problem: "no answer in time")
         case let error as HTTPClientError where error == .connectTimeout:
             APIError.unreachable(server: server, problem: "no connection in time")
-        case let error as IOError: APIError.unreachable(server: server, problem: error.description)
+        case let error as IOError: APIError.unreachable(server: server, problem: words(error))
         case let error as NIOConnectionError:
             APIError.unreachable(
-                server: server, problem: error.connectionErrors.first.map { "\($0.error)" } ?? "connection refused")
+                server: server,
+                problem: error.connectionErrors.first.map { words($0.error) } ?? "its name has no address")
+        case let error as HTTPClientError where error == .remoteConnectionClosed:
+            APIError.unreachable(server: server, problem: "the connection was closed before the answer's end")
         default: APIError.unreachable(server: server, problem: "\(error)")
         }
+    }
+
+    /// The errno in words where there is one: NIO's own description is for programmers.
+    private static func words(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return String(cString: strerror(error.errnoCode)).lowercased()
     }
 
     private func unreadable(_ problem: String) -> APIError {

@@ -36,7 +36,9 @@ struct DownCommand: AsyncParsableCommand {
         defer { withExtendedLifetime(lock) {} }
         try await NodeRemoval(layout: layout, purge: purge).run()
         Console.line(
-            purge ? "The node and all that it had are gone." : "The pods are gone; objects and images stay in \(layout.data).")
+            purge
+                ? "The node and all that it had are gone."
+                : "The pods are gone; objects and images stay in \(layout.data).")
     }
 
     private func stopAgent(_ layout: NodeLayout) async throws {

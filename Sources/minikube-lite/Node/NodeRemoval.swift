@@ -18,8 +18,15 @@ struct NodeRemoval {
         try unmountAll(below: [layout.run, layout.data])
         try FileAccess.removeTree(layout.run)
         if purge {
-            for path in [layout.data, layout.logs, layout.etc] { try FileAccess.removeTree(path) }
-            try FileAccess.remove(layout.agentLog)
+            for path in [layout.data, layout.etc] { try FileAccess.removeTree(path) }
+            // The system's folder of pod logs is a kubelet's, too, where there is one.
+            if layout.root == nil, FileAccess.exists("/var/lib/kubelet") {
+                Console.error("warning: \(layout.logs) stays: a kubelet on this machine may have its logs there")
+            } else {
+                try FileAccess.removeTree(layout.logs)
+            }
+            if FileAccess.exists(layout.agentLog) { try FileAccess.remove(layout.agentLog) }
+            if layout.root == nil { try? FileAccess.removeDirectory(FileAccess.parent(of: layout.agentLog)) }
             if let root = layout.root {
                 // Only what is empty now: the folder may have been there before, with other things in it.
                 for path in ["\(root)/log", root] { try? FileAccess.removeDirectory(path) }
@@ -29,7 +36,8 @@ struct NodeRemoval {
 
     /// Volumes in memory, and whatever a crash has left: the innermost first.
     private func unmountAll(below folders: [String]) throws {
-        let points = try FileAccess.readText("/proc/self/mountinfo").split(separator: "\n").compactMap { line -> String? in
+        let points = try FileAccess.readText("/proc/self/mountinfo").split(separator: "\n").compactMap {
+            line -> String? in
             let fields = line.split(separator: " ")
             return fields.count > 4 ? Self.unescape(String(fields[4])) : nil
         }

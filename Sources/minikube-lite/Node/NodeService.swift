@@ -35,7 +35,8 @@ struct NodeService {
                 shimExecutable: try Companion.path(of: "pod-shim"), unpackerExecutable: unpacker),
             images: images, logger: logger)
         for (controller, remedy) in runtime.capabilities.missing.sorted(by: { $0.key < $1.key }) {
-            logger.warning("limits of a controller cannot be enforced: \(remedy)", metadata: ["controller": "\(controller)"])
+            logger.warning(
+                "limits of a controller cannot be enforced: \(remedy)", metadata: ["controller": "\(controller)"])
         }
 
         let controlPlane = try await ControlPlane(
@@ -77,7 +78,8 @@ enum Companion {
         let own = try FileAccess.linkTarget("/proc/self/exe")
         let path = "\(FileAccess.parent(of: own))/\(name)"
         guard FileAccess.exists(path) else {
-            throw CommandFailure("error: \(name) is not beside this program (\(path)): install both, or run \"make build\"")
+            throw CommandFailure(
+                "error: \(name) is not beside this program (\(path)): install both, or run \"make build\"")
         }
         return path
     }

@@ -51,13 +51,16 @@ struct StatusCommand: AsyncParsableCommand {
         if nodes.isEmpty { Console.line("condition    not ready: the node has not registered itself yet") }
         for node in nodes {
             let ready = node.status.conditions.first { $0.type == .ready }
-            Console.line("condition    \(ready?.status == .true ? "Ready" : "not ready: \(ready?.message ?? "unknown")")")
+            Console.line(
+                "condition    \(ready?.status == .true ? "Ready" : "not ready: \(ready?.message ?? "unknown")")")
         }
         let pods = try await client.list(Pod.self).items
         let phases = Dictionary(grouping: pods) { $0.status.phase.rawValue }
         let counts = phases.sorted { $0.key < $1.key }.map { "\($0.value.count) \($0.key)" }
         Console.line("pods         \(counts.isEmpty ? "none" : counts.joined(separator: ", "))")
-        guard nodes.contains(where: { node in node.status.conditions.contains { $0.type == .ready && $0.status == .true } })
+        guard
+            nodes.contains(where: { node in node.status.conditions.contains { $0.type == .ready && $0.status == .true }
+                })
         else { throw CommandFailure("") }
     }
 }

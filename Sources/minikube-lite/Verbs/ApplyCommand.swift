@@ -25,7 +25,8 @@ struct ApplyCommand: AsyncParsableCommand {
             var failed = false
             for manifest in manifests {
                 do {
-                    Console.line("\(manifest.title) \(try await Self.apply(manifest, cluster, namespaceOption: option))")
+                    Console.line(
+                        "\(manifest.title) \(try await Self.apply(manifest, cluster, namespaceOption: option))")
                 } catch let error as APIError where !error.isUnreachable {
                     // One refused object does not keep the others from being applied.
                     Console.error("\(CommandFailure.sentence(error)) (\(manifest.source))")

@@ -54,7 +54,9 @@ struct DeleteCommand: AsyncParsableCommand {
             throw ValidationError("Give either resources or -f.")
         }
         if now, gracePeriod != nil { throw ValidationError("--now and --grace-period cannot be given together.") }
-        if gracePeriod == 0, !force { throw ValidationError("--grace-period 0 needs --force; use --now for one second.") }
+        if gracePeriod == 0, !force {
+            throw ValidationError("--grace-period 0 needs --force; use --now for one second.")
+        }
         if let gracePeriod, gracePeriod < 0 { throw ValidationError("--grace-period cannot be negative.") }
     }
 

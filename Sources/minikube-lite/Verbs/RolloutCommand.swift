@@ -24,7 +24,8 @@ struct DeploymentArgument: ParsableArguments {
         try await cluster.withCluster(namespace: namespace.namespace) { cluster in
             for (resource, name) in targets {
                 guard resource.kind == Deployment.groupVersionKind else {
-                    throw CommandFailure("error: a \(resource.singular) has no rollouts, a deployment has", code: .usage)
+                    throw CommandFailure(
+                        "error: a \(resource.singular) has no rollouts, a deployment has", code: .usage)
                 }
                 try await body(cluster, name)
             }
@@ -130,7 +131,8 @@ struct RolloutUndoCommand: AsyncParsableCommand {
             let history = try await RevisionHistory.load(name, cluster)
             guard !history.deployment.spec.paused else {
                 throw CommandFailure(
-                    "error: you cannot rollback a paused deployment; resume it first with 'rollout resume' and try again")
+                    "error: you cannot rollback a paused deployment; resume it first with 'rollout resume' and try again"
+                )
             }
             let target = try history.target(number)
             var template = target.replicaSet.spec.template

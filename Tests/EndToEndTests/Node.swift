@@ -1,0 +1,175 @@
+import Foundation
+import Testing
+
+/// A node of the tests' own, in folders, cgroup, bridge, address range and port of its own.
+final class Node: Sendable {
+    /// The node that the suite runs with.
+    @TaskLocal static var current: Node?
+
+    let root: String
+    let number: Int
+    var bridge: String { "mkle2e\(number)" }
+    var cgroupParent: String { "minikube-lite-e2e-\(number)" }
+    var kubeconfig: String { "\(root)/etc/admin.kubeconfig" }
+
+    /// Where the programs are: beside the test bundle.
+    static let programs: String = {
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        return URL(fileURLWithPath: own).deletingLastPathComponent().path
+    }()
+
+    /// The repository, for examples/.
+    static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().path
+
+    init() {
+        // The process id tells runs on one machine apart; the bridge's name has room for five digits.
+        number = Int(getpid()) % 100_000
+        root = "\(NSTemporaryDirectory())/mkl-e2e-\(number)"
+    }
+
+    // MARK: Commands
+
+    /// Runs our own command line against this node.
+    @discardableResult
+    func cli(_ arguments: String..., input: String? = nil, deadline: Duration = .seconds(60)) async throws
+        -> CommandResult
+    {
+        try await Command.run(
+            "\(Self.programs)/minikube-lite", arguments, environment: ["KUBECONFIG": kubeconfig], input: input,
+            deadline: deadline)
+    }
+
+    /// Runs the real kubectl against this node.
+    @discardableResult
+    func kubectl(_ arguments: String..., input: String? = nil, deadline: Duration = .seconds(60)) async throws
+        -> CommandResult
+    {
+        let path = try #require(Command.find("kubectl"), "kubectl is not in PATH")
+        // Its discovery cache would outlive this node.
+        return try await Command.run(
+            path, ["--cache-dir", "\(root)/kubectl-cache"] + arguments, environment: ["KUBECONFIG": kubeconfig],
+            input: input, deadline: deadline)
+    }
+
+    // MARK: Life
+
+    func up() async throws {
+        let result = try await cli(
+            "up", "--detach", "--root", root, "--port", String(20000 + number % 10000), "--bridge", bridge,
+            "--cgroup-parent", cgroupParent, "--pod-cidr", "10.\(200 + number % 50).\(number % 250).0/24",
+            "--node-name", "e2e",
+            "--cgroup-enforcement", "best-effort", "--crash-backoff-max", "2s", "--log-level", "debug",
+            deadline: .seconds(90))
+        try #require(result.code == 0, "\(result)")
+    }
+
+    /// The agent's process id, from the lock that it holds.
+    func agentProcess() throws -> pid_t {
+        let text = try String(contentsOfFile: "\(root)/run/agent.lock", encoding: .utf8)
+        return try #require(pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+    }
+
+    /// Imports busybox and every version of myapp, from what is on this machine and what the package has built.
+    func importImages() async throws {
+        let images = "\(root)/test-images"
+        let busybox = try #require(Command.find("busybox"), "busybox (busybox-static) is not installed")
+        try makeImage(
+            "\(images)/busybox", programs: ["bin/busybox": busybox], links: ["bin/sh", "bin/sleep", "bin/cat"])
+        try await importImage("busybox:latest", "\(images)/busybox", #"{"cmd": ["sh"], "env": ["PATH=/bin"]}"#)
+        for (version, mode) in [("1.4.2", "healthy"), ("1.4.3", "healthy"), ("1.4.4", "unhealthy"), ("1.4.5", "exit")] {
+            let folder = "\(images)/myapp-\(version)"
+            try makeImage(folder, programs: ["bin/myapp": "\(Self.programs)/myapp"])
+            let configuration = """
+                {"entrypoint": ["/bin/myapp"], "env": ["PATH=/bin", "MYAPP_VERSION=\(version)", "MYAPP_MODE=\(mode)"]}
+                """
+            try await importImage("myapp:\(version)", folder, configuration)
+            if version == "1.4.2" { try await importImage("myapp:latest", folder, configuration) }
+        }
+    }
+
+    private func makeImage(_ folder: String, programs: [String: String], links: [String] = []) throws {
+        let files = FileManager.default
+        for name in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
+            try files.createDirectory(atPath: "\(folder)/rootfs/\(name)", withIntermediateDirectories: true)
+        }
+        for (target, source) in programs { try files.copyItem(atPath: source, toPath: "\(folder)/rootfs/\(target)") }
+        for link in links {
+            try files.createSymbolicLink(atPath: "\(folder)/rootfs/\(link)", withDestinationPath: "busybox")
+        }
+    }
+
+    private func importImage(_ name: String, _ folder: String, _ configuration: String) async throws {
+        try configuration.write(toFile: "\(folder)/image.json", atomically: true, encoding: .utf8)
+        let result = try await cli("image", "import", name, folder, "--root", root)
+        try #require(result.code == 0, "\(result)")
+    }
+
+    /// Ends everything, and answers what is left behind.
+    func remove() async throws -> [String] {
+        let result = try await cli("down", "--pods", "--purge", "--root", root, deadline: .seconds(90))
+        var left: [String] = result.code == 0 ? [] : ["\(result)"]
+        try? FileManager.default.removeItem(atPath: "\(root)/kubectl-cache")
+        try? FileManager.default.removeItem(atPath: "\(root)/test-images")
+        left += leftovers()
+        try? FileManager.default.removeItem(atPath: root)
+        return left
+    }
+
+    /// Everything on this machine that bears this node's names.
+    func leftovers() -> [String] {
+        var left: [String] = []
+        let files = FileManager.default
+        for folder in ["run", "data", "etc", "log"] where files.fileExists(atPath: "\(root)/\(folder)") {
+            left.append("folder \(root)/\(folder)")
+        }
+        for mount in (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8))?.split(separator: "\n")
+            ?? []
+        {
+            let words = mount.split(separator: " ")
+            if words.count > 4, words[4].hasPrefix(root) { left.append("mount \(words[4])") }
+            // The tree of the cgroups, wherever cgroup2 is mounted.
+            if let type = words.lastIndex(of: "-"), words.count > type + 1, words[type + 1] == "cgroup2" {
+                for name in [cgroupParent, cgroupParent + "-system"]
+                where files.fileExists(atPath: "\(words[4])/\(name)") {
+                    left.append("cgroup \(words[4])/\(name)")
+                }
+            }
+        }
+        for device in (try? files.contentsOfDirectory(atPath: "/sys/class/net")) ?? [] where device == bridge {
+            left.append("device \(device)")
+        }
+        for pid in ((try? files.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap({ pid_t($0) }) {
+            // Supervisors and containers are in our cgroups.
+            if let cgroup = try? String(contentsOfFile: "/proc/\(pid)/cgroup", encoding: .utf8),
+                cgroup.contains("/\(cgroupParent)")
+            {
+                left.append("process \(pid)")
+            }
+        }
+        return left
+    }
+}
+
+/// Starts one node around a suite, and checks afterwards that nothing is left of it.
+struct NodeScope: SuiteTrait, TestScoping {
+    func provideScope(
+        for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+    ) async throws {
+        let node = Node()
+        do {
+            try await node.up()
+            try await node.importImages()
+            try await Node.$current.withValue(node) { try await function() }
+        } catch {
+            let log = (try? String(contentsOfFile: "\(node.root)/log/agent.log", encoding: .utf8)) ?? ""
+            Issue.record("\(error)\n\(log.suffix(4000))")
+        }
+        let left = try await node.remove()
+        #expect(left.isEmpty, "the node has left things behind")
+    }
+}
+
+extension Trait where Self == NodeScope {
+    static var node: NodeScope { NodeScope() }
+}
