@@ -6,7 +6,7 @@ import Testing
 
 /// What a container sees and may do, by asking it.
 @Suite(.serialized, .enabled(if: isRoot, "needs root"))
-struct ContainerTests {
+struct ContainerPrivilegedTests {
     @Test func containersOfAPodShareWhatAPodShares() async throws {
         try await TestNode.with(3) { node in
             _ = try await node.runtime.startSandbox(node.sandbox("a"))

@@ -7,7 +7,7 @@ import Testing
 
 /// An agent that is killed at any failpoint: what runs goes on, nothing starts twice, nothing is left.
 @Suite(.serialized, .enabled(if: isRoot, "needs root"))
-struct KillTests {
+struct KillPrivilegedTests {
     /// Seeds to try; `MINIKUBE_LITE_KILLS` asks for more.
     static let count = ProcessInfo.processInfo.environment["MINIKUBE_LITE_KILLS"].flatMap(Int.init) ?? 25
 

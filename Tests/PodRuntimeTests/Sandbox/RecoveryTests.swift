@@ -6,7 +6,7 @@ import Testing
 @testable import PodRuntime
 
 @Suite(.serialized, .enabled(if: isRoot, "needs root"))
-struct RecoveryTests {
+struct RecoveryPrivilegedTests {
     @Test func aNewAgentFindsWhatRunsAndWhatEnded() async throws {
         try await TestNode.with(2) { node in
             _ = try await node.runtime.startSandbox(node.sandbox("a"))

@@ -5,7 +5,7 @@ import Testing
 @testable import PodRuntime
 
 @Suite(.serialized, .enabled(if: isRoot, "needs root"))
-struct SandboxTests {
+struct SandboxPrivilegedTests {
     @Test func aContainerRunsAndItsExitAndOutputAreKnown() async throws {
         try await TestNode.with(1) { node in
             let status = try await node.runtime.startSandbox(node.sandbox("a"))
