@@ -71,8 +71,8 @@ final class NamespaceController: Sendable {
 
     private func deleteContent(of namespace: String) async throws -> NamespaceContent {
         var content = NamespaceContent()
-        for type in generatedKinds {
-            guard let kind = KindClient(client, type.groupVersionKind), kind.isNamespaced else { continue }
+        for resource in ResourceCatalogue.shared.resources {
+            guard let kind = KindClient(client, resource.kind), kind.isNamespaced else { continue }
             do {
                 for object in try await kind.list(namespace: namespace) {
                     if !object.isBeingDeleted { try await kind.delete(object, .background) }
