@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import KubernetesAPI
+import LinuxKernel
+import PodRuntime
 
 /// The command line.
 @main
@@ -47,6 +49,12 @@ struct MinikubeLite: AsyncParsableCommand {
         } catch let error as KubeconfigError {
             Console.error("\(error); start the node with \"minikube-lite up\", or name a file with --kubeconfig")
             Self.exit(withError: ExitCode(CommandFailure.Code.unreachable.rawValue))
+        } catch let error as RuntimeError {
+            Console.error("error: \(error.message)")
+            Self.exit(withError: ExitCode(CommandFailure.Code.failed.rawValue))
+        } catch let error as SystemError {
+            Console.error("error: \(error)")
+            Self.exit(withError: ExitCode(CommandFailure.Code.failed.rawValue))
         } catch {
             // Usage errors, requests for help and exit codes of the parser go through here, too.
             Self.exit(withError: error)

@@ -99,7 +99,7 @@ extension EndToEnd {
             #expect(try await node.cli("delete", "pod", "noexec", "--now").code == 0)
         }
 
-        @Test(arguments: ["../outside", "/etc/outside", "link/outside"])
+        @Test(arguments: ["../outside", "/etc/outside", "link"])
         func `a tar that leads out of its root is refused and leaves nothing`(_ entry: String) async throws {
             let node = try EndToEnd.node()
             let folder = "\(node.root)/test-images/tar-\(UUID().uuidString)"
@@ -108,9 +108,9 @@ extension EndToEnd {
             try "x".write(toFile: "\(folder)/tree/file", atomically: true, encoding: .utf8)
             let tar = "\(folder)/bad.tar"
             var arguments = ["-cPf", tar, "-C", "\(folder)/tree", "--transform", "s,^file$,\(entry),", "file"]
-            if entry.hasPrefix("link/") {
-                try files.createSymbolicLink(atPath: "\(folder)/tree/link", withDestinationPath: "/tmp")
-                arguments = ["-cPf", tar, "-C", "\(folder)/tree", "link", "--transform", "s,^file$,\(entry),", "file"]
+            if entry == "link" {
+                try files.createSymbolicLink(atPath: "\(folder)/tree/link", withDestinationPath: "../../outside")
+                arguments = ["-cPf", tar, "-C", "\(folder)/tree", "link"]
             }
             let made = try await Command.run("/usr/bin/tar", arguments)
             try #require(made.code == 0, "\(made)")

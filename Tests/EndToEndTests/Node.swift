@@ -25,7 +25,7 @@ final class Node: Sendable {
     init() {
         // The process id tells runs on one machine apart; the bridge's name has room for five digits.
         number = Int(getpid()) % 100_000
-        root = "\(NSTemporaryDirectory())/mkl-e2e-\(number)"
+        root = FileManager.default.temporaryDirectory.appendingPathComponent("mkl-e2e-\(number)").path
     }
 
     // MARK: Commands
@@ -144,6 +144,9 @@ final class Node: Sendable {
             if let cgroup = try? String(contentsOfFile: "/proc/\(pid)/cgroup", encoding: .utf8),
                 cgroup.contains("/\(cgroupParent)")
             {
+                // What is dead and only not yet waited for by init is no process any more.
+                let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
+                guard !status.isEmpty, !status.contains("State:\tZ") else { continue }
                 left.append("process \(pid)")
             }
         }

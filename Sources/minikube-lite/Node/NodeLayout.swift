@@ -7,8 +7,10 @@ struct NodeLayout: Hashable {
 
     init(root: String?) {
         self.root = root.map { path in
+            // One spelling for one folder: mounts are found again by their path, without links, "..", and "//".
             let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
-            return absolute.count > 1 && absolute.hasSuffix("/") ? String(absolute.dropLast()) : absolute
+            let resolved = URL(fileURLWithPath: absolute).standardizedFileURL.resolvingSymlinksInPath().path
+            return "/" + resolved.split(separator: "/").joined(separator: "/")
         }
     }
 

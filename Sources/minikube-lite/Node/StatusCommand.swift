@@ -58,9 +58,9 @@ struct StatusCommand: AsyncParsableCommand {
         let phases = Dictionary(grouping: pods) { $0.status.phase.rawValue }
         let counts = phases.sorted { $0.key < $1.key }.map { "\($0.value.count) \($0.key)" }
         Console.line("pods         \(counts.isEmpty ? "none" : counts.joined(separator: ", "))")
-        guard
-            nodes.contains(where: { node in node.status.conditions.contains { $0.type == .ready && $0.status == .true }
-                })
-        else { throw CommandFailure("") }
+        let isReady = nodes.contains { node in
+            node.status.conditions.contains { $0.type == .ready && $0.status == .true }
+        }
+        guard isReady else { throw CommandFailure("") }
     }
 }
