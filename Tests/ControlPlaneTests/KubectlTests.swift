@@ -4,10 +4,6 @@ import Testing
 
 /// The real kubectl against the real server, over TLS.
 @Suite(.serialized) struct KubectlTests {
-    private static let hasKubectl = ["/usr/bin/kubectl", "/usr/local/bin/kubectl"].contains {
-        FileManager.default.isExecutableFile(atPath: $0)
-    }
-
     private static let deployment = """
         apiVersion: apps/v1
         kind: Deployment
@@ -22,7 +18,7 @@ import Testing
               - {name: web, image: "nginx:1", ports: [{containerPort: 80}]}
         """
 
-    @Test(.enabled(if: hasKubectl, "no kubectl is installed"))
+    @Test(.enabled(if: TestCluster.hasKubectl, "no kubectl is installed"))
     func applyGetPatchScaleUndoDelete() async throws {
         try await TestCluster.run { cluster in
             func expect(_ arguments: [String], _ text: String, input: String = "", _ line: Int = #line) async throws {
@@ -53,7 +49,7 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: hasKubectl, "no kubectl is installed"))
+    @Test(.enabled(if: TestCluster.hasKubectl, "no kubectl is installed"))
     func imperativeCreationSpeaksProtobuf() async throws {
         try await TestCluster.run { cluster in
             func run(_ arguments: String...) async throws -> String {
@@ -79,7 +75,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: hasKubectl, "no kubectl is installed"),
+        .enabled(if: TestCluster.hasKubectl, "no kubectl is installed"),
         arguments: [
             (
                 "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: b, imagee: x}]}",
@@ -127,7 +123,7 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: hasKubectl, "no kubectl is installed"))
+    @Test(.enabled(if: TestCluster.hasKubectl, "no kubectl is installed"))
     func aBodyOfMoreThanThreeMebibytesIsRefused() async throws {
         try await TestCluster.run { cluster in
             let value = String(repeating: "x", count: 3 << 20)

@@ -13,6 +13,10 @@ struct TestCluster {
     var kubeconfig: String { directory + "/admin.kubeconfig" }
     var server: String { "https://127.0.0.1:\(plane.port)" }
 
+    static let hasKubectl = ["/usr/bin/kubectl", "/usr/local/bin/kubectl"].contains {
+        FileManager.default.isExecutableFile(atPath: $0)
+    }
+
     /// Starts one, runs the test, and stops it.
     static func run(_ test: (TestCluster) async throws -> Void) async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(

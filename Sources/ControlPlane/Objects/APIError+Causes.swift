@@ -119,6 +119,4 @@ extension APIError {
 enum RequestLimits {
     /// As the Kubernetes API server's (3 MiB).
     static let bodyBytes = 3 << 20
-    /// Writes waiting for the store are bounded by its queue, watches by their buffers; this bounds connections.
-    static let connections = 10_000
 }

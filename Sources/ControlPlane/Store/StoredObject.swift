@@ -35,9 +35,4 @@ final class StoredObject: Sendable {
             return parsed
         }
     }
-
-    /// Gives back the memory of the tree; `value` parses again. For objects that many hold and few look into.
-    func forgetValue() {
-        decoded.withLock { $0 = nil }
-    }
 }
