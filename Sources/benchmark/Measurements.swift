@@ -21,9 +21,12 @@ struct Measurements: Sendable {
             try await node.wait(for: name) { $0?.status.phase == .running }
             let running = realtime()
             let process = try await node.stamp("started", of: pod)
+            let log = node.openLog(of: pod)
             try await node.delete(name)
             let removed = realtime()
-            let stopping = try await node.stamp("stopping", of: pod)
+            guard let log, let stopping = try Node.stamp("stopping", in: log) else {
+                throw BenchmarkError("pod \(name): its program did not say when it stopped")
+            }
             if index == 0 { continue }  // the first one warms caches
             created.append(milliseconds(from: begun, to: answered))
             started.append(milliseconds(from: answered, to: process))

@@ -59,18 +59,26 @@ struct Node: Sendable {
 
     /// The first number after `word` in the log of a pod's attempt, read again until it stands there.
     func stamp(_ word: String, of pod: Pod, attempt: Int = 0) async throws -> Int64 {
-        let folder = "\(logDirectory)/\(Self.namespace)_\(pod.metadata.name)_\(pod.metadata.uid)"
-        let path = "\(folder)/payload/\(attempt).log"
         for _ in 0..<2000 {
-            if let text = try? String(contentsOfFile: path, encoding: .utf8) {
-                for line in text.split(separator: "\n") {
-                    let words = line.split(separator: " ")
-                    if words.count == 5, words[3] == word, let value = Int64(words[4]) { return value }
-                }
-            }
+            if let log = openLog(of: pod, attempt: attempt), let value = try Self.stamp(word, in: log) { return value }
             try await Task.sleep(for: .milliseconds(2))
         }
-        throw BenchmarkError("\(path): no line \"\(word)\"")
+        throw BenchmarkError("pod \(pod.metadata.name), attempt \(attempt): no line \"\(word)\" in its log")
+    }
+
+    /// The log file itself: what is open can be read when the pod and its logs are gone.
+    func openLog(of pod: Pod, attempt: Int = 0) -> FileHandle? {
+        let folder = "\(logDirectory)/\(Self.namespace)_\(pod.metadata.name)_\(pod.metadata.uid)"
+        return FileHandle(forReadingAtPath: "\(folder)/payload/\(attempt).log")
+    }
+
+    static func stamp(_ word: String, in log: FileHandle) throws -> Int64? {
+        try log.seek(toOffset: 0)
+        for line in String(decoding: try log.readToEnd() ?? Data(), as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.count == 5, words[3] == word, let value = Int64(words[4]) { return value }
+        }
+        return nil
     }
 
     /// The process ids in the pod's cgroup, wherever its class of service put it.
