@@ -16,7 +16,8 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource {
     private let logger: Logger
     private let time: TimeSource
     private let probe: @Sendable (ProbeTarget, Duration) async -> ProbeOutcome
-    private let manager = Mutex<PodManager?>(nil)
+    /// What requests for logs need, once there is something to ask.
+    private let serving = Mutex<(manager: PodManager, logs: LogReader)?>(nil)
 
     public convenience init(
         client: APIClient, runtime: any Runtime, configuration: NodeConfiguration, logger: Logger
@@ -41,11 +42,12 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource {
     /// Runs until it is cancelled or a graceful shutdown begins; pods go on without it. Throws where the runtime cannot
     /// say what is there already: nothing may be started then.
     public func run() async throws {
+        let logs = try LogReader()
         let recovered = try await runtime.recover()
-        await cancelWhenGracefulShutdown { [self] in await work(recovered) }
+        await cancelWhenGracefulShutdown { [self] in await work(recovered, logs) }
     }
 
-    private func work(_ recovered: [SandboxStatus]) async {
+    private func work(_ recovered: [SandboxStatus], _ logs: LogReader) async {
         let facts = NodeFacts(configuration: configuration, capabilities: runtime.capabilities)
         let events = EventRecorder(
             client: client, component: "kubelet", host: configuration.nodeName, time: time
@@ -55,15 +57,15 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource {
                 dataDirectory: configuration.dataDirectory, runDirectory: configuration.runDirectory),
             client: client, pool: BlockingPool(name: "volumes", threads: 2))
         let around = PodSurroundings(
-            client: client, runtime: runtime, configuration: configuration, volumes: volumes, events: events,
-            time: time, logger: logger, nodeAddress: facts.address, allocatable: facts.allocatable,
+            client: client, runtime: runtime, configuration: configuration, volumes: volumes, logs: logs,
+            events: events, time: time, logger: logger, nodeAddress: facts.address, allocatable: facts.allocatable,
             resolver: ResolverConfiguration(parsing: NodeFacts.text("/etc/resolv.conf")), probe: probe)
         let (jobs, job) = AsyncStream.makeStream(of: PodManager.Job.self)
         let manager = PodManager(
             around, admission: NodeAdmission(allocatable: facts.allocatable, labels: facts.labels),
             recovered: recovered
         ) { job.yield($0) }
-        self.manager.withLock { $0 = manager }
+        serving.withLock { $0 = (manager, logs) }
         let registrar = NodeRegistrar(
             client: client, runtime: runtime, configuration: configuration, facts: facts, events: events, time: time,
             logger: logger)
@@ -92,11 +94,12 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource {
         namespace: String, pod name: String, options: PodLogQuery
     ) async throws -> AsyncThrowingStream<[UInt8], any Error> {
         let key = ObjectKey(namespace: namespace, name: name)
-        guard let manager = manager.withLock({ $0 }), let pod = await manager.pod(key) else {
+        guard let (manager, logs) = serving.withLock({ $0 }), let worker = await manager.worker(of: key) else {
             throw APIError(code: 404, reason: .notFound, message: "pod \(key) is not on node \(configuration.nodeName)")
         }
-        let log = try PodLog(pod, options: options)
-        throw APIError(
-            code: 503, reason: .serviceUnavailable, message: "the log of \(log.container) cannot be read yet")
+        let log = try PodLog(await worker.present, options: options)
+        return log.open(logs, root: configuration.logDirectory, now: time.now) { [worker] in
+            await worker.waitForEnd(of: log.container, attempt: log.attempt)
+        }
     }
 }

@@ -94,6 +94,8 @@ struct ContainerFacts: Sendable, Hashable {
     var backoff: CrashBackoff
     var imageRetry = RetryDelay(first: .seconds(10), cap: .seconds(300))
     var otherRetry = RetryDelay(first: .seconds(1), cap: .seconds(10))
+    /// It failed without a word, and its log is to speak for it (`FallbackToLogsOnError`).
+    var needsMessage = false
     /// A failed liveness or startup probe wants it ended, with so many seconds of grace: it is restarted whatever its
     /// exit code is, unless never.
     var restartGrace: Int64?

@@ -1,3 +1,4 @@
+import Foundation
 import KubernetesAPI
 import PodRuntime
 
@@ -73,5 +74,31 @@ struct PodLog: Sendable, Hashable {
             "a container name must be specified for pod \(pod.metadata.name), choose one of: [\(names.joined(separator: " "))]"
         if !inits.isEmpty { message += " or one of the init containers: [\(inits.joined(separator: " "))]" }
         throw refused(message)
+    }
+
+    func path(root: String) -> String {
+        "\(SandboxConfiguration.logDirectory(of: metadata, root: root))/\(container)/\(attempt).log"
+    }
+
+    /// The log as it was asked for.
+    /// - Parameter ended: returns when the attempt has ended.
+    func open(
+        _ reader: LogReader, root: String, now: Timestamp, until ended: @escaping @Sendable () async -> Void
+    ) -> AsyncThrowingStream<[UInt8], any Error> {
+        let path = path(root: root)
+        guard FileManager.default.fileExists(atPath: path) else {
+            // An attempt whose command could not be executed has none.
+            return AsyncThrowingStream { stream in
+                stream.yield(Array("unable to retrieve container logs for \(container), attempt \(attempt)\n".utf8))
+                stream.finish()
+            }
+        }
+        let since = options.sinceTime ?? options.sinceSeconds.map { Timestamp(seconds: now.seconds - $0) }
+        return reader.read(
+            path: path,
+            options: LogOptions(
+                tailLines: options.tailLines.map { Int(clamping: $0) }, since: since.map { $0.seconds * 1_000_000_000 },
+                limitBytes: options.limitBytes.map { Int(clamping: $0) }, timestamps: options.timestamps,
+                follow: options.follow && isRunning), until: ended)
     }
 }

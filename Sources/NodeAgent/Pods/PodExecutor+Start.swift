@@ -60,7 +60,7 @@ extension PodExecutor {
         } catch {
             let message = "Failed to inspect image \"\(name)\": \(RuntimeError(wrapping: error).message)"
             around.record(pod, .warning, reason: EventReason.inspectFailed, message: message, container: container.name)
-            throw failed(ContainerFailure(kind: .other, reason: "ImageInspectError", message: message), pod, container)
+            throw failed(ContainerFailure(kind: .other, reason: WaitingReason.imageInspectError, message: message), pod, container)
         }
         if let image {
             var message = "Container image \"\(name)\" already present on machine and can be accessed by the pod"

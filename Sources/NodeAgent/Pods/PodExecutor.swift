@@ -22,6 +22,7 @@ struct PodExecutor: Sendable {
         case .prepareVolumes: await prepareVolumes(context)
         case .startContainer(let name, let attempt): await startContainer(name, attempt, context)
         case .stopContainer(let name, let grace): await stopContainer(name, grace, context)
+        case .readLog(let name, let attempt): await readLog(name, attempt, context)
         case .tearDown(let removeLogs): await tearDown(context, removeLogs: removeLogs)
         case .deleteObject: await deleteObject(context.pod)
         }
@@ -94,6 +95,14 @@ struct PodExecutor: Sendable {
                 message: "error killing container \(name): \(error.message)", container: name)
             return .containerStopped(name, .failure(error))
         }
+    }
+
+    /// The kubelet's bounds: 80 lines, 2048 bytes.
+    private func readLog(_ name: String, _ attempt: Int, _ context: Context) async -> PodMessage {
+        let directory = SandboxConfiguration.logDirectory(
+            of: context.pod.metadata, root: around.configuration.logDirectory)
+        let tail = try? await around.logs.tail(path: "\(directory)/\(name)/\(attempt).log", lines: 80, bytes: 2048)
+        return .logRead(name, attempt: attempt, String(decoding: tail ?? [], as: UTF8.self))
     }
 
     private func tearDown(_ context: Context, removeLogs: Bool) async -> PodMessage {

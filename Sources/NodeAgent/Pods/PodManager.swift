@@ -164,9 +164,6 @@ actor PodManager {
         for worker in workers.values { worker.inbox.post(.resync) }
     }
 
-    /// The pod of a name as this node knows it; nil where it has none.
-    func pod(_ key: ObjectKey) async -> Pod? {
-        guard let uid = byKey[key], let worker = workers[uid] else { return nil }
-        return await worker.present
-    }
+    /// The worker of the pod of a name; nil where this node has no such pod.
+    func worker(of key: ObjectKey) -> PodWorker? { byKey[key].flatMap { workers[$0] } }
 }

@@ -19,6 +19,8 @@ enum PodMessage: Sendable {
     case containerFailed(String, attempt: Int, ContainerFailure)
     /// With the record of how it ended, where there is one.
     case containerStopped(String, Result<RuntimeContainerStatus?, RuntimeError>)
+    /// The end of an attempt's log, which explains its end.
+    case logRead(String, attempt: Int, String)
     case tornDown(RuntimeError?)
     case objectDeleted((any Error)?)
 

@@ -10,6 +10,8 @@ enum PodOperation: Sendable, Hashable {
     case startContainer(String, attempt: Int)
     /// Asks a container to end and kills it after `grace` seconds.
     case stopContainer(String, grace: Int64)
+    /// Reads the end of an attempt's log.
+    case readLog(String, attempt: Int)
     case tearDown(removeLogs: Bool)
     case deleteObject
 }
@@ -78,6 +80,9 @@ extension PodFacts {
     /// What to do now.
     func plan(now: Int64) -> PodPlan {
         var plan = PodPlan()
+        for (name, facts) in containers where facts.needsMessage {
+            if let latest = facts.latest { plan.operations.append(.readLog(name, attempt: latest.number)) }
+        }
         switch lifecycle {
         case .active: planWork(&plan, now)
         case .terminating: planStops(&plan, now)
@@ -201,6 +206,7 @@ extension PodFacts {
         case .prepareVolumes: volumes = .underWay
         case .startContainer(let name, _): containers[name]?.isStarting = true
         case .stopContainer(let name, let grace): containers[name]?.stopping = grace
+        case .readLog(let name, _): containers[name]?.needsMessage = false
         case .tearDown: removal = .underWay
         case .deleteObject: deletion = .underWay
         }

@@ -8,6 +8,7 @@ struct PodSurroundings: Sendable {
     let runtime: any Runtime
     let configuration: NodeConfiguration
     let volumes: PodVolumes
+    let logs: LogReader
     let events: EventRecorder
     let time: TimeSource
     let logger: Logger

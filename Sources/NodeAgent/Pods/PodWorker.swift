@@ -25,9 +25,16 @@ actor PodWorker {
     private var isFinalSubmitted = false
     /// Why limits of this pod are not enforced, where they are not and the node was told to go on without.
     private let unenforced: String?
+    /// Followers of logs, by attempt: open once it has ended.
+    private var ends: [AttemptKey: Gate] = [:]
     private var probes: [ProbeKey: Task<Void, Never>] = [:]
     /// The earliest time that a timer is set to; nanoseconds since 1970.
     private var timer: Int64?
+
+    private struct AttemptKey: Hashable {
+        var container: String
+        var attempt: Int
+    }
 
     private struct ProbeKey: Hashable {
         var container: String
@@ -66,6 +73,15 @@ actor PodWorker {
         return pod
     }
 
+    /// Returns when an attempt of a container has ended, or when the worker has.
+    func waitForEnd(of container: String, attempt: Int) async {
+        guard let latest = facts.facts(container).latest, latest.number <= attempt, latest.end == nil else { return }
+        let key = AttemptKey(container: container, attempt: attempt)
+        let gate = ends[key] ?? Gate()
+        ends[key] = gate
+        try? await gate.wait()
+    }
+
     /// Works until nothing is left of the pod, or until the task is cancelled; then the pod goes on without it.
     func run() async {
         await withDiscardingTaskGroup { group in
@@ -85,6 +101,7 @@ actor PodWorker {
             }
             group.cancelAll()
         }
+        for end in ends.values { end.open() }
         for probe in probes.values { probe.cancel() }
         for probe in probes.values { await probe.value }
         if facts.lifecycle == .gone { await executor.removeLogs(of: facts.pod.metadata) }
@@ -182,6 +199,8 @@ actor PodWorker {
             around.logger.warning("sandbox lost", metadata: ["pod": "\(key)", "reason": "\(reason)"])
             facts.loseSandbox(at: now)
             endProbes { _ in true }
+            for end in ends.values { end.open() }
+            ends = [:]
         case .sandboxStarted(let result): sandboxStarted(result, now)
         case .sandboxCleared(let error):
             facts.sandbox = error == nil ? .none : .lost
@@ -195,6 +214,10 @@ actor PodWorker {
         case .containerStarted(let name, let attempt): started(attempt, name, now)
         case .containerFailed(let name, let attempt, let failure): failed(name, attempt, failure, now)
         case .containerStopped(let name, let result): stopped(name, result, now)
+        case .logRead(let name, let attempt, let text):
+            if facts.containers[name]?.latest?.number == attempt {
+                facts.containers[name]?.latest?.end?.message = text
+            }
         case .tornDown(let error):
             facts.removal = error == nil ? .done : .due
             if error == nil { facts.sandbox = .none }
@@ -286,6 +309,12 @@ actor PodWorker {
         guard facts.containers[name] != nil else { return }
         facts.containers[name]?.ended(attempt, at: now)
         endProbes { $0.container == name && $0.attempt == attempt.number }
+        ends.removeValue(forKey: AttemptKey(container: name, attempt: attempt.number))?.open()
+        if container(name)?.terminationMessagePolicy.rawValue == "FallbackToLogsOnError", let end = attempt.end,
+            end.code != 0, end.message.isEmpty
+        {
+            facts.containers[name]?.needsMessage = true
+        }
     }
 
     private func resync() {

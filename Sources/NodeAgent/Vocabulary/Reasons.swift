@@ -9,6 +9,7 @@ enum WaitingReason {
     static let errImagePull = "ErrImagePull"
     static let imagePullBackOff = "ImagePullBackOff"
     static let errImageNeverPull = "ErrImageNeverPull"
+    static let imageInspectError = "ImageInspectError"
     static let invalidImageName = "InvalidImageName"
     static let createContainerConfigError = "CreateContainerConfigError"
     static let createContainerError = "CreateContainerError"
@@ -21,7 +22,6 @@ enum TerminatedReason {
     static let error = "Error"
     static let oomKilled = "OOMKilled"
     static let startError = "StartError"
-    static let containerCannotRun = "ContainerCannotRun"
     /// It ran, and nobody can say how it ended.
     static let containerStatusUnknown = "ContainerStatusUnknown"
 }
@@ -42,16 +42,10 @@ enum EventReason {
     static let unhealthy = "Unhealthy"
     static let probeWarning = "ProbeWarning"
     static let sandboxChanged = "SandboxChanged"
-    static let preStopHookFailed = "FailedPreStopHook"
-    static let deadlineExceeded = "DeadlineExceeded"
     static let starting = "Starting"
     static let nodeReady = "NodeReady"
-    static let nodeNotReady = "NodeNotReady"
-    static let nodeAllocatableEnforced = "NodeAllocatableEnforced"
-    static let rebooted = "Rebooted"
     static let nodeHasSufficientMemory = "NodeHasSufficientMemory"
     static let nodeHasNoDiskPressure = "NodeHasNoDiskPressure"
-    static let nodeHasSufficientPID = "NodeHasSufficientPID"
     /// Ours: this host cannot enforce what the pod asks for.
     static let unenforceableLimits = "UnenforceableLimits"
 }
@@ -75,9 +69,6 @@ enum OwnConditionType {
 
 /// `status.reason` of a pod that the node refused or ended.
 enum PodReason {
-    static let outOfCPU = "OutOfcpu"
-    static let outOfMemory = "OutOfmemory"
-    static let outOfPods = "OutOfpods"
     static let nodeAffinity = "NodeAffinity"
     static let deadlineExceeded = "DeadlineExceeded"
 }
@@ -85,7 +76,6 @@ enum PodReason {
 /// Reasons of the node's conditions (kubelet: `pkg/kubelet/nodestatus/setters.go`).
 enum NodeReason {
     static let kubeletReady = "KubeletReady"
-    static let kubeletNotReady = "KubeletNotReady"
     static let sufficientMemory = "KubeletHasSufficientMemory"
     static let insufficientMemory = "KubeletHasInsufficientMemory"
     static let noDiskPressure = "KubeletHasNoDiskPressure"
