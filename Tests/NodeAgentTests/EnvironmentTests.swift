@@ -97,7 +97,7 @@ struct EnvironmentTests {
     @Test(arguments: [
         ("limits.cpu", nil, "2"), ("limits.cpu", "1m", "1500"), ("limits.memory", nil, "1073741824"),
         ("limits.memory", "1Mi", "1024"), ("requests.memory", "1M", "100"), ("requests.memory", "1Mi", "96"),
-        ("requests.cpu", "1m", "0"),
+        ("requests.cpu", "1m", "1500"), ("requests.ephemeral-storage", nil, "0"),
     ] as [(String, String?, String)])
     func resourcesAreRoundedUp(resource: String, divisor: String?, value: String) throws {
         var selector = ResourceFieldSelector()

@@ -90,8 +90,9 @@ final class FakeRuntime: Runtime, ImageProvider {
     private func note(_ call: Call) {
         let met = state.withLock { state in
             state.calls.append(call)
-            let met = state.waiters.filter { $0.isMet(state.calls) }
-            state.waiters.removeAll { $0.isMet(state.calls) }
+            let calls = state.calls
+            let met = state.waiters.filter { $0.isMet(calls) }
+            state.waiters.removeAll { $0.isMet(calls) }
             return met.map(\.continuation)
         }
         for continuation in met { continuation.resume() }

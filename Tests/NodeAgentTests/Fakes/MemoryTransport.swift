@@ -110,8 +110,9 @@ final class MemoryTransport: APITransport {
 
     private func publish(_ type: String, _ object: JSONValue, _ request: APIRequest) {
         let (watchers, met) = state.withLock { state in
-            let met = state.waiters.filter { $0.isMet(state.objects) }
-            state.waiters.removeAll { $0.isMet(state.objects) }
+            let objects = state.objects
+            let met = state.waiters.filter { $0.isMet(objects) }
+            state.waiters.removeAll { $0.isMet(objects) }
             return (
                 state.watchers.values.filter { $0.prefix == request.resource }.map(\.send), met.map(\.continuation)
             )
