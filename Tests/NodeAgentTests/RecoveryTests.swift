@@ -23,6 +23,8 @@ struct RecoveryTests {
                 try await node.api.pod("web") { $0.state("web")?.restartCount == crashes && $0.isReady }
             }
         }
+        // Events are named after the time.
+        clock.advance(by: .seconds(1))
     }
 
     /// A runtime as a new agent finds it: the sandboxes of the former one.

@@ -148,10 +148,10 @@ actor PodWorker {
     /// Tells the API how the pod is, if that has changed.
     private func publish() {
         if isSilent || facts.isAbsent { return }
-        let derived = PodStatusDerivation(
-            facts: facts, previous: status, nodeAddress: around.nodeAddress, now: around.now, unenforced: unenforced
-        ).status()
-        let isFinal = facts.lifecycle.isEnding && facts.lifecycle != .terminating
+        let derivation = PodStatusDerivation(
+            facts: facts, previous: status, nodeAddress: around.nodeAddress, now: around.now, unenforced: unenforced)
+        let derived = derivation.status()
+        let isFinal = derivation.isOver
         guard derived != status || (isFinal && !isFinalSubmitted) else { return }
         announceBackoff(derived)
         status = derived

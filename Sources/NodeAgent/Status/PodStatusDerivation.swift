@@ -17,10 +17,9 @@ struct PodStatusDerivation {
     private var timestamp: Timestamp { Timestamp(nanoseconds: now) }
 
     /// Nothing runs and nothing will: what the containers show now is final.
-    private var isOver: Bool {
-        facts.lifecycle != .active && facts.lifecycle != .terminating
-            && !facts.containers.values.contains { $0.isRunning }
-    }
+    var isOver: Bool { facts.lifecycle.isEnding && facts.lifecycle != .terminating && !isAnythingRunning }
+
+    private var isAnythingRunning: Bool { facts.containers.values.contains { $0.isRunning } }
 
     func status() -> PodStatus {
         var status = PodStatus()
@@ -44,6 +43,8 @@ struct PodStatusDerivation {
             status.containerStatuses = spec.containers.map { containerStatus($0, isInit: false) }
         }
         if status.phase != .failed { status.phase = phase(status) }
+        // Nobody may take a pod for ended while a sidecar or a slow container of it still runs.
+        if isAnythingRunning, status.phase == .succeeded || status.phase == .failed { status.phase = .running }
         status.conditions = conditions(status)
         return status
     }
