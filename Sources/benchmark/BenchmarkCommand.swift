@@ -8,14 +8,14 @@ struct BenchmarkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measure a running node through its API.")
 
-    @Option(help: "Kubeconfig of the node.")
-    var kubeconfig: String
+    @Option(help: "Kubeconfig of the node. Without a node only the peer is measured, and its row is printed.")
+    var kubeconfig: String?
     @Option(help: "Folder of the pods' logs.")
-    var logDirectory: String
+    var logDirectory: String?
     @Option(help: "Path of the node's cgroup parent.")
-    var cgroupParent: String
+    var cgroupParent: String?
     @Option(help: "Process id of the node.")
-    var node: Int32
+    var node: Int32?
     @Option(help: "Image with the containers' program.")
     var image = "payload:latest"
     @Option(help: "The containers' program on this machine, for the peer's bundle.")
@@ -26,6 +26,10 @@ struct BenchmarkCommand: AsyncParsableCommand {
     var pods = 100
 
     func run() async throws {
+        guard let node, let kubeconfig, let logDirectory, let cgroupParent else {
+            if let peer = try Peer(payload: payload, samples: samples).crun() { print(peer.row) }
+            return
+        }
         let transport = try HTTPSTransport(cluster: Kubeconfig.load(path: kubeconfig))
         let measured = Node(
             client: APIClient(transport: transport), logDirectory: logDirectory, cgroupParent: cgroupParent,
@@ -40,10 +44,6 @@ struct BenchmarkCommand: AsyncParsableCommand {
                 let made = try await step()
                 for figure in made { progress("\(figure.name): \(Figure.text(figure.median)) \(figure.unit)") }
                 figures += made
-            }
-            if let peer = try Peer(payload: payload, samples: samples).crun() {
-                progress("\(peer.name): \(Figure.text(peer.median)) \(peer.unit)")
-                figures.append(peer)
             }
         } catch {
             try? await transport.shutdown()
