@@ -22,7 +22,8 @@ import Testing
                 try? FileManager.default.removeItem(atPath: path + suffix)
             }
         }
-        await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, armed = "\(point):\(count)" as String] in
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            [path = path as String, armed = "\(point):\(count)" as String] in
             setenv("MINIKUBE_LITE_FAILPOINT", armed, 1)
             _ = FileManager.default.createFile(atPath: path + ".answered", contents: nil)
             let answered = try #require(FileHandle(forWritingAtPath: path + ".answered"))

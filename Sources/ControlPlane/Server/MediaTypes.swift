@@ -10,7 +10,8 @@ enum AnswerForm: Sendable, Hashable {
 
     /// The first form of the header that is served; nil where none is.
     init?(accept header: String) {
-        guard !header.isEmpty else {
+        // What most clients send needs no taking apart.
+        guard !header.isEmpty, header != "application/json", header != "*/*" else {
             self = .object
             return
         }
@@ -56,6 +57,11 @@ struct MediaRange: Sendable, Hashable {
     var isJSON: Bool { ["application/json", "application/*", "*/*"].contains(type) }
 
     private static func trimmed(_ text: some StringProtocol) -> String {
-        String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        // By bytes: this is done for every request.
+        let space = UInt8(ascii: " ")
+        var bytes = Substring(text).utf8
+        while bytes.first == space { bytes.removeFirst() }
+        while bytes.last == space { bytes.removeLast() }
+        return String(Substring(bytes))
     }
 }

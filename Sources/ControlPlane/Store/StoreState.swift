@@ -97,6 +97,8 @@ struct StoreState: Sendable {
         while history.count > limit.events || historyBytes > limit.bytes, let event = history.popFirst() {
             historyBytes -= event.object.bytes.count
             compactedVersion = event.resourceVersion
+            // Most objects lie still: those that have for long are kept as bytes alone.
+            event.object.forgetValue()
             if let previous = event.previous { obsolete.append(previous.resourceVersion) }
             if event.kind == .deleted { obsolete.append(event.resourceVersion) }
         }

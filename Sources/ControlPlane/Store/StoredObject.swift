@@ -25,7 +25,7 @@ final class StoredObject: Sendable {
         decoded = Mutex(value)
     }
 
-    /// The object as a tree. What came from the disk is parsed when somebody first asks, and then kept.
+    /// The object as a tree: kept while the version is recent, later parsed when somebody asks, and then kept again.
     var value: JSONValue {
         decoded.withLock { value in
             if let value { return value }
@@ -34,5 +34,10 @@ final class StoredObject: Sendable {
             value = parsed
             return parsed
         }
+    }
+
+    /// Gives back the memory of the tree; `value` parses again.
+    func forgetValue() {
+        decoded.withLock { $0 = nil }
     }
 }
