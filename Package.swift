@@ -45,8 +45,8 @@ let package = Package(
                 "ControlPlane", "NodeAgent", "KubernetesAPI", "PodRuntime", "LinuxKernel",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
         // Store, API server, controllers. Never PodRuntime.

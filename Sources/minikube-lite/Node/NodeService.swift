@@ -3,6 +3,7 @@ import Foundation
 import KubernetesAPI
 import LinuxKernel
 import Logging
+import NIOCore
 import NodeAgent
 import PodRuntime
 import ServiceLifecycle
@@ -62,7 +63,12 @@ struct NodeService {
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         let group = ServiceGroup(configuration: configuration)
         defer { withExtendedLifetime(lock) {} }
-        try await group.run()
+        do {
+            try await group.run()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            throw CommandFailure(
+                "error: another program listens on \(options.listen):\(options.port); choose another port with --port")
+        }
     }
 
     private func makeFolders(_ layout: NodeLayout) throws {
