@@ -136,12 +136,14 @@ public final class ControlPlane: ServiceLifecycle.Service {
         tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(authority.certificate.utf8)))
         tls.certificateVerification = .optionalVerification
         tls.applicationProtocols = ["http/1.1"]
-        let builder = try HTTPServerBuilder.tls(.http1(), tlsConfiguration: tls)
+        let connection = HTTP1Channel.Configuration(idleTimeout: RequestLimits.idleTime)
+        let builder = try HTTPServerBuilder.tls(.http1(configuration: connection), tlsConfiguration: tls)
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .notice)
         return try builder.buildServer(
             configuration: ServerConfiguration(
-                address: .hostname(configuration.listenHost, port: configuration.listenPort), backlog: 1024),
+                address: .hostname(configuration.listenHost, port: configuration.listenPort), backlog: 1024,
+                availableConnectionsDelegate: MaximumAvailableConnections(RequestLimits.connections, logger: quiet)),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet,
             responder: { request, writer, channel in
                 try await frontend.respond(to: request, writer, on: channel)

@@ -182,4 +182,51 @@ import Testing
             }
         }
     }
+
+    @Test(.timeLimit(.minutes(1))) func aStopEndsOpenWatches() async throws {
+        try await TestCluster.run { cluster in
+            try await cluster.withHTTPS { client in
+                let events = try await client.watch(Namespace.self)
+                var seen = 0
+                for try await event in events where event.type == "ADDED" {
+                    seen += 1
+                    if seen == 4 { await cluster.stop() }
+                }
+                #expect(seen == 4)
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2))) func everyWatcherSeesEveryEventSoon() async throws {
+        try await TestCluster.run { cluster in
+            try await cluster.withHTTPS { client in
+                let start = try await client.list(ConfigMap.self).resourceVersion
+                try await withThrowingTaskGroup(of: [String].self) { group in
+                    for _ in 0..<50 {
+                        group.addTask {
+                            var names: [String] = []
+                            let events = try await client.watch(
+                                ConfigMap.self, namespace: "default",
+                                options: ["resourceVersion": start, "labelSelector": "fan=out"])
+                            for try await event in events {
+                                names.append(event.object[path: "metadata", "name"]?.stringValue ?? "")
+                                if names.count == 20 { break }
+                            }
+                            return names
+                        }
+                    }
+                    var expected: [String] = []
+                    for index in 0..<20 {
+                        var map = ConfigMap()
+                        map.metadata.name = "fan-\(index)"
+                        map.metadata.namespace = "default"
+                        map.metadata.labels = ["fan": "out"]
+                        _ = try await cluster.client.create(map)
+                        expected.append(map.metadata.name)
+                    }
+                    for try await names in group { #expect(names == expected) }
+                }
+            }
+        }
+    }
 }

@@ -9,6 +9,8 @@ import Testing
 struct TestCluster {
     let plane: ControlPlane
     let directory: String
+    /// Asks the control plane to stop; it does when the test lets go.
+    let stop: @Sendable () async -> Void
     var client: APIClient { APIClient(transport: plane.transport) }
     var kubeconfig: String { directory + "/admin.kubeconfig" }
     var server: String { "https://127.0.0.1:\(plane.port)" }
@@ -37,7 +39,8 @@ struct TestCluster {
             tasks.addTask { try await group.run() }
             do {
                 try await plane.waitUntilListening()
-                try await test(TestCluster(plane: plane, directory: directory))
+                try await test(
+                    TestCluster(plane: plane, directory: directory) { await group.triggerGracefulShutdown() })
             } catch {
                 await group.triggerGracefulShutdown()
                 throw error

@@ -1,4 +1,5 @@
 import KubernetesAPI
+import NIOCore
 
 /// The refusals of the API server, in Kubernetes' words: clients and scripts match on them.
 extension APIError {
@@ -119,4 +120,8 @@ extension APIError {
 enum RequestLimits {
     /// As the Kubernetes API server's (3 MiB).
     static let bodyBytes = 3 << 20
+    /// Connections at the same time; more wait to be accepted. Far below the usual limit of file descriptors.
+    static let connections = 4096
+    /// After which a connection is closed that asks for nothing, and is not being answered.
+    static let idleTime = TimeAmount.minutes(3)
 }

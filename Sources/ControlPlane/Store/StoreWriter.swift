@@ -149,9 +149,11 @@ struct StoreWriter {
         case .put(let state): (value, isDeletion) = (state, false)
         case .delete(let state): (value, isDeletion) = (state, true)
         }
-        var metadata = value["metadata"] ?? .object(JSONObject())
-        metadata["resourceVersion"] = .string(String(version))
-        value["metadata"] = metadata
+        var metadata = value["metadata"]?.objectValue ?? JSONObject()
+        // Where the API server writes it: after the uid.
+        let index = metadata.keys.firstIndex(of: "uid").map { $0 + 1 } ?? metadata.count
+        metadata.members.updateValue(.string(String(version)), forKey: "resourceVersion", insertingAt: index)
+        value["metadata"] = .object(metadata)
         let object = StoredObject(
             collection: write.collection, key: write.key, resourceVersion: version, writtenAt: now,
             bytes: value.bytes, value: value)
