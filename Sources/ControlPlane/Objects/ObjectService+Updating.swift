@@ -123,7 +123,7 @@ extension ObjectService {
         new = prepared.json
         if request.resource.generation != .none,
             new["spec"] != old["spec"]
-                || (request.resource.generation == .specAndAnnotations
+                || (request.resource.generation == .specAndAnnotations && request.subresource != "status"
                     && metadata.annotations != oldMetadata.annotations)
         {
             metadata.generation = oldMetadata.generation + 1
