@@ -73,7 +73,9 @@ public struct ControllerSet: Sendable {
             group.addTask { await nodes.run() }
             group.addTask { await namespaces.run() }
             group.addTask { await tracker.run() }
-            for recorder in [deploymentEvents, setEvents, schedulerEvents, nodeEvents] { group.addTask { await recorder.run() } }
+            for recorder in [deploymentEvents, setEvents, schedulerEvents, nodeEvents] {
+                group.addTask { await recorder.run() }
+            }
 
             // Nothing is done before everything is known: what a cache has not heard of yet would be made twice.
             try await deployments.waitUntilSynced()

@@ -17,7 +17,8 @@ public final class Informer<Object: KubernetesObject>: Sendable {
     /// The parameters are those of `Reflector`.
     public init(
         _ type: Object.Type = Object.self, kind: GroupVersionKind = Object.groupVersionKind, client: APIClient,
-        namespace: String = "", options: [String: String] = [:], time: TimeSource = .system, resync: Duration = .seconds(600),
+        namespace: String = "", options: [String: String] = [:], time: TimeSource = .system,
+        resync: Duration = .seconds(600),
         onError: @escaping @Sendable (any Error) -> Void = { _ in }
     ) {
         reflector = Reflector(

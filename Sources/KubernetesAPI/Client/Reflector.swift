@@ -29,7 +29,8 @@ public struct Reflector<Object: KubernetesObject>: Sendable {
     ///   - onError: told of each failure before the wait that follows it.
     public init(
         _ type: Object.Type = Object.self, kind: GroupVersionKind = Object.groupVersionKind, client: APIClient,
-        namespace: String = "", options: [String: String] = [:], time: TimeSource = .system, resync: Duration = .seconds(600),
+        namespace: String = "", options: [String: String] = [:], time: TimeSource = .system,
+        resync: Duration = .seconds(600),
         onError: @escaping @Sendable (any Error) -> Void = { _ in }
     ) {
         transport = client.transport

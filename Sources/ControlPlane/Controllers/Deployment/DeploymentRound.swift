@@ -8,9 +8,9 @@ struct DeploymentRound {
     let time: TimeSource
     /// The pods of a ReplicaSet, whatever their state.
     let pods: (ReplicaSet) -> [Pod]
-    /// The status that was written last.
-    let statusBefore: DeploymentStatus
-    /// With conditions in its status that this round found and that are not written yet.
+    /// The Deployment as it was written last.
+    let before: Deployment
+    /// With a revision and conditions that this round found and that are not written yet.
     var deployment: Deployment
     var new: ReplicaSet?
     var old: [ReplicaSet]
@@ -24,7 +24,7 @@ struct DeploymentRound {
         self.time = time
         self.deployment = deployment
         self.pods = pods
-        statusBefore = deployment.status
+        before = deployment
         let sorted = sets.sorted(by: RolloutPlan.isOlder)
         // Of several with the same template (there should be one) the oldest is it, every time.
         let new = sorted.first { PodTemplateHash.areEqual($0.spec.template, deployment.spec.template) }
@@ -142,13 +142,14 @@ struct DeploymentRound {
         let status =
             countsOnly
             ? DeploymentStatus(deployment.status, of: deployment, new: new, old: old, now: time.now)
-            : progress.status(before: statusBefore, conditions: deployment.status)
-        if status != statusBefore {
-            var changed = deployment
-            changed.status = status
-            deployment = try await client.updateStatus(changed)
-        }
+            : progress.status(before: before.status, conditions: deployment.status)
+        deployment.status = status
+        try await writeIfChanged()
         return countsOnly ? nil : progress.nextCheck(status)
+    }
+
+    private mutating func writeIfChanged() async throws {
+        if deployment != before { deployment = try await client.updateStatus(deployment) }
     }
 }
 
@@ -163,7 +164,7 @@ extension DeploymentRound {
         RevisionAnnotations.update(&changed, of: deployment, revision: revision, isNew: false)
         changed.spec.minReadySeconds = deployment.spec.minReadySeconds
         if changed != set { new = try await client.update(changed) }
-        try await noteRevision(of: changed)
+        noteRevision(of: changed)
         if DeploymentProgress.deadline(deployment.spec) != nil, deployment.status.condition(.progressing) == nil {
             deployment.status.set(
                 .progressing, .true, ControllerReason.foundNewReplicaSet,
@@ -171,17 +172,11 @@ extension DeploymentRound {
         }
     }
 
-    /// Writes the ReplicaSet's revision on the Deployment.
-    private mutating func noteRevision(of set: ReplicaSet) async throws {
+    /// Notes the ReplicaSet's revision on the Deployment. It is written with the status, which, as upstream, may change
+    /// annotations: a write of the main resource would count as a new generation.
+    private mutating func noteRevision(of set: ReplicaSet) {
         let key = RevisionAnnotations.revision
-        guard let revision = set.metadata.annotations[key], deployment.metadata.annotations[key] != revision else {
-            return
-        }
-        let status = deployment.status
-        deployment = try await client.patch(
-            Deployment.self, deployment.metadata.name, namespace: deployment.metadata.namespace, .merge,
-            ["metadata": ["annotations": [key: .string(revision)], "uid": .string(deployment.metadata.uid)]])
-        deployment.status = status
+        if let revision = set.metadata.annotations[key] { deployment.metadata.annotations[key] = revision }
     }
 
     private mutating func createNew() async throws {
@@ -220,7 +215,7 @@ extension DeploymentRound {
                 deployment, reason: ControllerReason.scalingReplicaSet,
                 message: "Scaled up replica set \(set.metadata.name) from 0 to \(size)")
         }
-        try await noteRevision(of: new)
+        noteRevision(of: new)
         if !existed, DeploymentProgress.deadline(deployment.spec) != nil {
             deployment.status.set(
                 .progressing, .true, ControllerReason.newReplicaSetCreated,
@@ -250,6 +245,6 @@ extension DeploymentRound {
         events.record(deployment, .warning, reason: ControllerReason.replicaSetCreateError, message: message)
         guard DeploymentProgress.deadline(deployment.spec) != nil else { return }
         deployment.status.set(.progressing, .false, ControllerReason.replicaSetCreateError, message, time.now)
-        if deployment.status != statusBefore { deployment = try await client.updateStatus(deployment) }
+        try await writeIfChanged()
     }
 }

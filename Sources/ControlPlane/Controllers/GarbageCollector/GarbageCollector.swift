@@ -89,7 +89,8 @@ final class GarbageCollector: Sendable {
         let (node, dependents) = graph.withLock { ($0.node(uid), $0.dependents(of: uid)) }
         guard let node, node.orphansDependents else { return }
         for dependent in dependents {
-            guard let kind = KindClient(client, dependent.kind), let object = try await kind.get(dependent.metadata.key),
+            guard let kind = KindClient(client, dependent.kind),
+                let object = try await kind.get(dependent.metadata.key),
                 object.uid == dependent.metadata.uid
             else { continue }
             let kept = object.ownerReferences.filter { $0.uid != uid }

@@ -61,7 +61,8 @@ struct OwnershipClaim<Owner: KubernetesObject>: Sendable {
     }
 
     /// Writes the references if the object is still what the cache says; nil where it is gone.
-    private func write<Child: KubernetesObject>(_ references: [OwnerReference], to child: Child) async throws -> Child? {
+    private func write<Child: KubernetesObject>(_ references: [OwnerReference], to child: Child) async throws -> Child?
+    {
         let patch: JSONValue = [
             "metadata": [
                 "uid": .string(child.metadata.uid), "resourceVersion": .string(child.metadata.resourceVersion),
