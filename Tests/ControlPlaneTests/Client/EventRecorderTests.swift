@@ -34,7 +34,9 @@ import Testing
         #expect(first.metadata.namespace == "default")
         #expect(first.metadata.name.hasPrefix("web."))
         #expect(first.source.component == "tester" && first.reportingComponent == "tester")
-        guard case .count(let second) = correlator.take(record("a", at: 50)) else { Issue.record("not counted"); return }
+        guard case .count(let second) = correlator.take(record("a", at: 50)) else {
+            Issue.record("not counted"); return
+        }
         #expect(second.count == 2)
         #expect(second.metadata.name == first.metadata.name)
         #expect(second.firstTimestamp?.seconds == 1)

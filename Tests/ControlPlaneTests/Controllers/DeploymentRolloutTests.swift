@@ -124,7 +124,9 @@ import Testing
             try await cluster.api.until("events") { snapshot in
                 let messages = snapshot.all(Event.self).map(\.message)
                 return messages.contains { $0.hasPrefix("Scaled up replica set web-") && $0.hasSuffix(" from 3 to 10") }
-                    && messages.contains { $0.hasPrefix("Scaled down replica set web-") && $0.hasSuffix(" from 10 to 2") }
+                    && messages.contains {
+                        $0.hasPrefix("Scaled down replica set web-") && $0.hasSuffix(" from 10 to 2")
+                    }
             }
         }
     }

@@ -188,7 +188,9 @@ import Testing
             clock.advance(by: .seconds(41))
             try await cluster.api.until("unknown") { snapshot in
                 guard let node = snapshot.one(Node.self, "node", "") else { return false }
-                return node.status.conditions.contains { $0.type == .ready && $0.status == .unknown && $0.reason == "NodeStatusUnknown" }
+                return node.status.conditions.contains {
+                    $0.type == .ready && $0.status == .unknown && $0.reason == "NodeStatusUnknown"
+                }
                     && node.spec.taints.contains { $0.key == NodeHealth.unreachableTaint && $0.effect == .noSchedule }
                     && snapshot.one(Pod.self, "p")?.isReady == false
             }

@@ -165,7 +165,8 @@ import Testing
         ]
         for (what, first, second) in pairs {
             let order = PodDeletionOrder(related: [first, second], now: Self.now)
-            #expect(order.sorted([second, first]).map(\.metadata.name) == [first, second].map(\.metadata.name), "\(what)")
+            #expect(
+                order.sorted([second, first]).map(\.metadata.name) == [first, second].map(\.metadata.name), "\(what)")
         }
     }
 

@@ -45,7 +45,9 @@ import Testing
     }
 
     @Test func rollingUpdateGoesUpThenDown() {
-        func next(_ new: ReplicaSet, _ old: [ReplicaSet], surge: IntOrString, unavailable: IntOrString) -> [String: Int32] {
+        func next(_ new: ReplicaSet, _ old: [ReplicaSet], surge: IntOrString, unavailable: IntOrString) -> [String:
+            Int32]
+        {
             let deployment = Sample.deployment(replicas: 10, maxSurge: surge, maxUnavailable: unavailable)
             return steps(RolloutPlan(deployment, new: new, old: old).rollingUpdate())
         }
@@ -70,7 +72,8 @@ import Testing
                 set("new", 3, available: 3), [set("good", 8, age: 1), set("broken", 2, available: 0, age: 2)],
                 surge: 3, unavailable: 2) == ["broken": 0, "good": 5])
         // A status that still counts pods that were given up just now is not relied on.
-        #expect(next(set("new", 6, available: 4), [set("old", 6, available: 9)], surge: 2, unavailable: 2) == ["old": 4])
+        #expect(
+            next(set("new", 6, available: 4), [set("old", 6, available: 9)], surge: 2, unavailable: 2) == ["old": 4])
         // Done.
         #expect(next(set("new", 10), [set("old", 0)], surge: 3, unavailable: 2) == [:])
     }
@@ -151,7 +154,9 @@ import Testing
 }
 
 @Suite struct DeploymentProgressTests {
-    private func progress(_ change: (inout Deployment) -> Void = { _ in }, available: Int32, now: Int64) -> DeploymentProgress {
+    private func progress(_ change: (inout Deployment) -> Void = { _ in }, available: Int32, now: Int64)
+        -> DeploymentProgress
+    {
         var deployment = Sample.deployment()
         deployment.metadata.generation = 2
         change(&deployment)
@@ -165,7 +170,8 @@ import Testing
 
     @Test func theConditionTellsTheStory() throws {
         var status = DeploymentStatus()
-        status.set(.progressing, .true, "NewReplicaSetCreated", "Created new replica set \"web-new\"", Timestamp(seconds: 0))
+        status.set(
+            .progressing, .true, "NewReplicaSetCreated", "Created new replica set \"web-new\"", Timestamp(seconds: 0))
 
         // Pods came: progress, and the deadline counts from here.
         let started = progress(available: 0, now: 100).status(before: status, conditions: status)
@@ -228,7 +234,8 @@ import Testing
     @Test func annotationsAreTakenOverButTheOnesOfItsOwn() {
         var deployment = Sample.deployment()
         deployment.metadata.annotations = [
-            "kubernetes.io/change-cause": "why", RevisionAnnotations.lastApplied: "{}", RevisionAnnotations.revision: "7",
+            "kubernetes.io/change-cause": "why", RevisionAnnotations.lastApplied: "{}",
+            RevisionAnnotations.revision: "7",
         ]
         var set = Sample.replicaSet()
         RevisionAnnotations.update(&set, of: deployment, revision: 3, isNew: true)

@@ -43,7 +43,8 @@ import Testing
         tainted.spec.taints[0].effect = .noSchedule
         #expect(
             message(pod(), [tainted, cordoned])
-                == "0/2 nodes are available: 1 node(s) had untolerated taint {dedicated: db}, 1 node(s) were unschedulable.")
+                == "0/2 nodes are available: 1 node(s) had untolerated taint {dedicated: db}, 1 node(s) were unschedulable."
+        )
         var selective = pod()
         selective.spec.nodeSelector = ["disk": "ssd"]
         #expect(

@@ -236,6 +236,7 @@ final class FakeAPI: APITransport {
         case "status":
             var merged = before
             merged["status"] = object["status"]
+            merged["metadata"]?["annotations"] = object[path: "metadata", "annotations"]
             object = merged
         case "finalize":
             var merged = before
@@ -243,8 +244,10 @@ final class FakeAPI: APITransport {
             object = merged
         default:
             if before["status"] != nil { object["status"] = before["status"] }
-            if object["spec"] != before["spec"] {
-                object["metadata"]?["generation"] = .integer((before[path: "metadata", "generation"]?.integerValue ?? 0) + 1)
+            let annotations = object[path: "metadata", "annotations"] != before[path: "metadata", "annotations"]
+            if object["spec"] != before["spec"] || slot.resource == "deployments" && annotations {
+                let generation = before[path: "metadata", "generation"]?.integerValue ?? 0
+                object["metadata"]?["generation"] = .integer(generation + 1)
             }
         }
         object["metadata"]?["uid"] = before[path: "metadata", "uid"]
