@@ -106,6 +106,7 @@ let package = Package(
                 "LinuxKernel", "ShimProtocol", "Failpoint",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
             ],
             swiftSettings: strict),
         // One tiny supervisor per pod. Neither Foundation nor concurrency.

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Where the process's metrics go that are recorded with swift-metrics: the API server's `/metrics` prints them.
 ///
-/// The program that starts everything calls `MetricsSystem.bootstrap(MetricsRegistry.shared)` once.
+/// The program that starts everything calls `install` once, before anything records.
 public final class MetricsRegistry: MetricsFactory {
     public static let shared = MetricsRegistry()
 
@@ -21,6 +21,9 @@ public final class MetricsRegistry: MetricsFactory {
     private let state = Mutex(State())
 
     private init() {}
+
+    /// Makes this the place where the process's metrics go. Only once in a process.
+    public static func install() { MetricsSystem.bootstrap(shared) }
 
     /// One metric with its labels.
     private final class Handle: CounterHandler, RecorderHandler, TimerHandler, MeterHandler {

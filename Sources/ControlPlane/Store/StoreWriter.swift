@@ -1,6 +1,7 @@
 import Failpoint
 import KubernetesAPI
 import Logging
+import Metrics
 
 /// The one place where the store changes: drains the queue into one transaction, then tells everyone.
 ///
@@ -19,6 +20,7 @@ struct StoreWriter {
     /// Answered, published, and not yet on the disk.
     private var pending: [StoreDatabase.Row] = []
     private var obsolete: [Int64]
+    private let commits = Metrics.Timer(label: "minikube_lite_store_commit_duration_seconds")
 
     init(shared: Store.Shared, database: StoreDatabase, nextVersion: Int64, obsolete: [Int64]) {
         self.shared = shared
@@ -68,6 +70,8 @@ struct StoreWriter {
     private mutating func commit(_ rows: [StoreDatabase.Row]) throws {
         let removed = obsolete.prefix(Self.compactionBatch)
         let compacted = shared.state.withLock { $0.compactedVersion }
+        let started = ContinuousClock.now
+        defer { commits.record(duration: started.duration(to: .now)) }
         try database.write(rows, removing: removed, compactedVersion: compacted)
         obsolete.removeFirst(removed.count)
     }

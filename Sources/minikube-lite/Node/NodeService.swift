@@ -15,6 +15,7 @@ struct NodeService {
     /// Runs until SIGTERM or SIGINT: then the API stops, the controllers, and at last the agent. Pods stay.
     func run() async throws {
         let logger = Logger(label: "minikube-lite")
+        MetricsRegistry.install()
         let layout = options.layout
         try makeFolders(layout)
         let lock = try await AgentLock.take(layout)
