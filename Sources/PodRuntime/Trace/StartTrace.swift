@@ -42,8 +42,10 @@ public final class StartTrace: Sendable {
     /// Appends to a trace file. A trace that cannot be kept is no reason to fail a start.
     func save(to path: String) {
         let sorted = entries.withLock { all in all.sorted { $0.time < $1.time } }
-        // The same as histograms: over all starts, how long each phase took until the next began.
-        for (entry, next) in zip(sorted, sorted.dropFirst()) {
+        // The same as histograms: over all starts, how long each phase took until the next began. The plan's steps
+        // count as part of the launch: they are many, and some have the pod's own paths in their names.
+        let phases = sorted.filter { !$0.phase.hasPrefix("plan ") }
+        for (entry, next) in zip(phases, phases.dropFirst()) {
             Metrics.Timer(
                 label: "minikube_lite_start_phase_duration_seconds",
                 dimensions: [("part", subject == "sandbox" ? "sandbox" : "container"), ("phase", entry.phase)]
