@@ -183,25 +183,6 @@ struct PodNetworkPrivilegedTests {
         }
     }
 
-    @Test func attachingTakesUnderTwoMilliseconds() async throws {
-        try await withNetwork { network in
-            var times: [Duration] = []
-            var pods: [(FileDescriptor, FileDescriptor)] = []
-            for index in 0..<10 {
-                let pod = try await makeNamespace()
-                times.append(
-                    try await ContinuousClock().measure {
-                        _ = try await network.attach(id: "p\(index)", netns: pod.namespace, podNetlink: pod.netlink)
-                    })
-                pods.append(pod)
-            }
-            let median = times.sorted()[times.count / 2]
-            print("attach: median \(median), worst \(times.max() ?? .zero)")
-            // The target is 2 ms on a quiet machine; other suites run beside this one.
-            #expect(median < .milliseconds(20))
-        }
-    }
-
     /// A closed port of a host that is there refuses at once.
     private func answers(_ address: String) -> Bool {
         let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
