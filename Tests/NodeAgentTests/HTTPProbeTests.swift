@@ -95,14 +95,14 @@ struct HTTPProbeTests {
 
     @Test func asksAsTheKubeletDoes() async throws {
         try await ProbedServer.with({ _ in (.ok, [], 2) }) { server in
-            #expect(await check(try request(server, path: "/healthz?full=1")) == .success())
+            #expect(try await check(request(server, path: "/healthz?full=1")) == .success())
             let head = try #require(server.requests.first)
             #expect(head.method == .GET && head.uri == "/healthz?full=1")
             #expect(head.headers.first(name: "user-agent") == "kube-probe/1.36")
             #expect(head.headers.first(name: "accept") == "*/*")
             #expect(head.headers.first(name: "connection") == "close")
             #expect(head.headers.first(name: "host") == "127.0.0.1:\(server.port)")
-            _ = await check(try request(server, headers: [("Host", "example.org"), ("User-Agent", "mine"), ("X-A", "b")]))
+            _ = try await check(request(server, headers: [("Host", "example.org"), ("User-Agent", "mine"), ("X-A", "b")]))
             let second = try #require(server.requests.last)
             #expect(second.headers["host"] == ["example.org"])
             #expect(second.headers["user-agent"] == ["mine"])
@@ -114,14 +114,15 @@ struct HTTPProbeTests {
     @Test(arguments: [200, 204, 301, 399, 400, 404, 500, 503])
     func statusCodes(code: Int) async throws {
         try await ProbedServer.with({ _ in (.init(statusCode: code), [], 0) }) { server in
-            let outcome = await check(try request(server))
+            let outcome = try await check(request(server))
             #expect(outcome == (code < 400 ? .success() : .failure("HTTP probe failed with statuscode: \(code)")))
         }
     }
 
     @Test func aLargeBodyIsNotReadToItsEnd() async throws {
         try await ProbedServer.with({ _ in (.ok, [], 8 << 20) }) { server in
-            #expect(await check(try request(server)) == .success())
+            let outcome = try await check(request(server))
+            #expect(outcome == .success())
         }
     }
 
@@ -138,7 +139,7 @@ struct HTTPProbeTests {
 
     @Test func aServerThatDoesNotAnswerTimesOut() async throws {
         try await ProbedServer.with({ _ in nil }) { server in
-            let outcome = await check(try request(server), timeout: .milliseconds(50))
+            let outcome = try await check(request(server), timeout: .milliseconds(50))
             #expect(outcome == .failure(
                 "Get \"http://127.0.0.1:\(server.port)/healthz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"))
             #expect(await TCPProbe.check(host: "127.0.0.1", port: server.port, timeout: .seconds(1)) == .success())
@@ -154,12 +155,12 @@ struct HTTPProbeTests {
             default: (.found, [("Location", "/loop")], 0)
             }
         }) { server in
-            #expect(await check(try request(server)) == .failure("HTTP probe failed with statuscode: 503"))
-            guard case .success(.some) = await check(try request(server, path: "/away")) else {
+            #expect(try await check(request(server)) == .failure("HTTP probe failed with statuscode: 503"))
+            guard case .success(.some) = try await check(request(server, path: "/away")) else {
                 Issue.record("a redirect to another host is a success with a warning")
                 return
             }
-            #expect(await check(try request(server, path: "/loop")) == .failure(
+            #expect(try await check(request(server, path: "/loop")) == .failure(
                 "Get \"http://127.0.0.1:\(server.port)/loop\": stopped after 10 redirects"))
         }
     }
