@@ -26,6 +26,8 @@ extension EndToEnd {
                 #expect(processes(node, after[index].uid) == processesBefore[index])
                 #expect(after[index].containerID == before[index].containerID && after[index].restarts == 0)
             }
+            let doctor = try await node.cli("doctor", "--root", node.root)
+            #expect(doctor.output.contains("instance: the machine agrees with its facts"), "\(doctor)")
             try await removeDeployment(node)
         }
 

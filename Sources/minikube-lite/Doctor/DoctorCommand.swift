@@ -4,7 +4,8 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Check whether this machine can run the node, and how well.",
         discussion: """
-            Every finding is printed with its remedy. Exit codes: 0 all is well; 2 the node runs, but something is \
+            Every finding is printed with its remedy; where an instance of the node is there, it is compared with its \
+            facts, too. Exit codes: 0 all is well; 2 the node runs, but something is \
             degraded; 1 it cannot run.
             """)
 

@@ -11,6 +11,7 @@ struct Examination {
         [privileges(), capabilities(), kernel()] + limits() + namespaces()
             + [module("overlay", "overlayfs"), module("bridge", "bridge"), module("veth", "veth")]
             + [module("nf_tables", "nftables"), openFiles(), space(), listener()] + companions() + [kubectl()]
+            + instance()
     }
 
     // MARK: Who, and on what
@@ -161,6 +162,29 @@ struct Examination {
         return taken
             ? Finding("port \(port)", .broken, "another program listens on it", remedy: "choose another with --port")
             : Finding("port \(port)", .ok, "free")
+    }
+
+    // MARK: The instance
+
+    /// Whether what an instance has on this machine agrees with its facts; nothing where there is no instance.
+    private func instance() -> [Finding] {
+        do {
+            guard let record = try NodeRecord.read(layout) else { return [] }
+            let checker = InvariantChecker(configuration: record.runtimeConfiguration(layout))
+            // What is under way looks wrong for a moment: only what is seen twice is.
+            let before = Set(try checker.check())
+            guard !before.isEmpty else { return [Finding("instance", .ok, "the machine agrees with its facts")] }
+            Thread.sleep(forTimeInterval: 1)
+            let violations = try checker.check().filter(before.contains)
+            guard !violations.isEmpty else { return [Finding("instance", .ok, "the machine agrees with its facts")] }
+            return violations.map {
+                Finding(
+                    "instance", .degraded, $0.description,
+                    remedy: "\"down --pods\" removes what is left over; then start the node again")
+            }
+        } catch {
+            return [Finding("instance", .degraded, "\(error)")]
+        }
     }
 
     // MARK: Programs

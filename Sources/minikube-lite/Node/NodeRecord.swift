@@ -1,5 +1,6 @@
 import Foundation
 import LinuxKernel
+import PodRuntime
 
 /// What an instance of the node was started with: `down` and `status` have to find it again.
 struct NodeRecord: Codable, Hashable {
@@ -19,6 +20,13 @@ struct NodeRecord: Codable, Hashable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try FileAccess.replace(layout.record, with: Array(try encoder.encode(self)) + [0x0A])
+    }
+
+    /// What the runtime's tools need to find this instance; programs are not among it.
+    func runtimeConfiguration(_ layout: NodeLayout) -> RuntimeConfiguration {
+        RuntimeConfiguration(
+            runDirectory: layout.run, dataDirectory: layout.data, cgroupParent: cgroupParent, bridge: bridge,
+            podCIDR: podCIDR, bestEffort: bestEffort, shimExecutable: "", unpackerExecutable: "")
     }
 
     /// Nil where there is none; throws where one cannot be read.

@@ -17,6 +17,8 @@ struct NodeRemoval {
         }
         try unmountAll(below: [layout.run, layout.data])
         try FileAccess.removeTree(layout.run)
+        // Containers' writable layers; images and objects stay.
+        try FileAccess.removeTree("\(layout.data)/sandboxes")
         if purge {
             for path in [layout.data, layout.etc] { try FileAccess.removeTree(path) }
             // The system's folder of pod logs is a kubelet's, too, where there is one.
