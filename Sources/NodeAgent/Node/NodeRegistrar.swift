@@ -49,7 +49,10 @@ struct NodeRegistrar: Sendable {
             do { try await renewLease() } catch {
                 logger.warning("node lease not renewed", metadata: ["error": "\(error)"])
             }
+            let sinceRenewal = time.stopwatch()
             try? await time.sleep(for: Self.renewPeriod)
+            // After a pause as long as the lease, others may have written that nothing is known of this node.
+            if sinceRenewal() > .seconds(Int64(Self.leaseDuration)) { told = nil }
         }
     }
 
