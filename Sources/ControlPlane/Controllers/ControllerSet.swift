@@ -62,7 +62,7 @@ public struct ControllerSet: Sendable {
             client: client, namespaces: namespaces, tracker: tracker, rootCertificate: rootCertificate, time: time,
             logger: logger)
         let nodeController = NodeLifecycleController(
-            client: client, nodes: nodes, pods: pods, tracker: tracker, events: nodeEvents,
+            client: client, nodes: nodes, tracker: tracker, events: nodeEvents,
             gracePeriod: nodeGracePeriod, time: time, logger: logger)
         let podCollector = PodGarbageCollector(client: client, pods: pods, nodes: nodes, time: time, logger: logger)
 
