@@ -1,4 +1,5 @@
 import Foundation
+import LinuxKernel
 import Synchronization
 
 /// A few named threads for one kind of slowness (mounts, removing trees, image I/O, netlink): blocking calls never
@@ -32,9 +33,11 @@ public final class BlockingPool: Sendable {
         let shared = Shared()
         self.shared = shared
         for _ in 0..<threads {
-            let thread = Thread { Self.work(shared) }
-            thread.name = name
-            thread.start()
+            Thread {
+                // Foundation does not pass a name on to the kernel, which keeps 15 bytes.
+                Process.setName(name)
+                Self.work(shared)
+            }.start()
         }
     }
 
@@ -140,9 +143,10 @@ private final class DeadlineTimer: @unchecked Sendable {
     private var entries: [(due: ContinuousClock.Instant, answer: any Awaited, expire: @Sendable () -> Void)] = []
 
     private init() {
-        let thread = Thread { [self] in run() }
-        thread.name = "deadlines"
-        thread.start()
+        Thread { [self] in
+            Process.setName("deadlines")
+            run()
+        }.start()
     }
 
     func after(_ time: Duration, whileNeeded answer: any Awaited, _ expire: @escaping @Sendable () -> Void) {

@@ -9,7 +9,7 @@ import Synchronization
 /// index.json                 names, each with the digest of its manifest
 /// blobs/sha256/<hex>         manifests and configurations, by digest
 /// layers/<hex>/              unpacked layers, by the digest of their uncompressed tar (diff id)
-/// leases/<holder>            digests that someone uses: not removed before the lease is
+/// leases/<sandbox>/<hex>     manifests that a sandbox runs from: kept as long as the lease is there
 /// ingest/<random>/           what is being unpacked; swept away when the process that did it is gone
 /// lock                       held by whoever changes something
 /// ```
@@ -241,61 +241,76 @@ public final class ImageStore: LayerProvider {
             names = [try ImageReference(reference).description]
         }
         return try await blocking {
-            try self.locked {
+            let (removed, trash) = try self.locked { () throws -> (Bool, [Ingest]) in
                 var index = try self.readIndex()
                 let before = index.manifests.count
                 index.manifests.removeAll { names.contains($0.annotations?[OCI.referenceName] ?? "") }
-                guard index.manifests.count < before else { return false }
+                guard index.manifests.count < before else { return (false, []) }
                 try self.writeIndex(index)
-                try self.sweepUnused()
-                return true
+                return (true, try self.collectUnused())
             }
+            for layer in trash { try layer.remove() }
+            return removed
         }
     }
 
-    /// Keeps an image's content while `holder` (a container) runs from it, whatever happens to its name.
-    public func lease(_ image: Image, holder: String) async throws {
-        let digest = image.info.digest
-        let path = leasePath(holder)
-        try await blocking { try FileAccess.replace(path, with: Array(digest.utf8), durable: false) }
-    }
-
-    /// Ends a lease. Content that is left without a name goes with the next sweep.
-    public func release(holder: String) async throws {
-        let path = leasePath(holder)
-        try await blocking {
-            do throws(SystemError) { try FileAccess.remove(path) } catch {
-                if error.errno != ENOENT { throw error }
+    /// Keeps an image's content while a sandbox runs from it, whatever happens to its name. Blocks for a moment.
+    ///
+    /// - Throws: `RuntimeError(.imageNotFound)` where the image was removed just before.
+    public func lease(_ image: ImageInfo, to sandbox: String) throws {
+        let folder = leases(of: sandbox)
+        let file = "\(folder)/\(image.digest.dropFirst(7))"
+        if FileAccess.exists(file) { return }
+        try locked {
+            guard FileAccess.exists(blobPath(image.digest)) else {
+                throw RuntimeError(
+                    .imageNotFound, step: "image store", object: image.digest,
+                    message: "image \(image.references.first ?? image.id) was removed from \(location)")
             }
+            try FileAccess.makeDirectory(folder, mode: 0o700)
+            _ = try FileAccess.open(file, O_WRONLY | O_CREAT)
         }
     }
 
-    private func leasePath(_ holder: String) -> String {
-        "\(directory)/leases/" + holder.replacingOccurrences(of: "/", with: "_")
-    }
-
-    /// Ends the leases of everyone but `holders`, and removes what an import that was killed left behind and what nothing
-    /// needs any more. Once at the agent's start.
-    public func sweep(keeping holders: Set<String>) async throws {
-        let kept = Set(holders.map { $0.replacingOccurrences(of: "/", with: "_") })
-        try await blocking {
-            try self.locked {
-                for name in try FileAccess.list(self.directory + "/leases") where !kept.contains(name) {
-                    try FileAccess.remove("\(self.directory)/leases/\(name)")
-                }
-                for name in try FileAccess.list(self.directory + "/ingest") {
-                    try Ingest.removeIfAbandoned("\(self.directory)/ingest/\(name)")
-                }
-                try self.sweepUnused()
-            }
+    /// Ends a sandbox's leases, and removes what is left without a name by that. Blocks.
+    public func endLeases(of sandbox: String) throws {
+        let folder = leases(of: sandbox)
+        guard FileAccess.exists(folder) else { return }
+        let trash = try locked { () throws -> [Ingest] in
+            let ended = Set(try FileAccess.list(folder).map { "sha256:" + $0 })
+            try FileAccess.removeTree(folder)
+            return ended.isSubset(of: Set(try readIndex().manifests.map(\.digest))) ? [] : try collectUnused()
         }
+        for layer in trash { try layer.remove() }
     }
 
-    /// Only under the lock.
-    private func sweepUnused() throws {
+    private func leases(of sandbox: String) -> String {
+        "\(directory)/leases/" + sandbox.replacingOccurrences(of: "/", with: "_")
+    }
+
+    /// Ends the leases of all but some sandboxes, and removes what an import that was killed left behind and what nothing
+    /// needs any more. Once at the agent's start. Blocks.
+    public func sweep(keeping sandboxes: Set<String>) throws {
+        let kept = Set(sandboxes.map(leases(of:)))
+        let trash = try locked { () throws -> [Ingest] in
+            for name in try FileAccess.list(directory + "/leases") {
+                let folder = "\(directory)/leases/\(name)"
+                if !kept.contains(folder) { try FileAccess.removeTree(folder) }
+            }
+            for name in try FileAccess.list(directory + "/ingest") {
+                try Ingest.removeIfAbandoned("\(directory)/ingest/\(name)")
+            }
+            return try collectUnused()
+        }
+        for layer in trash { try layer.remove() }
+    }
+
+    /// Removes blobs that nothing needs, and moves such layers out of the way; they are removed without the lock. A layer that
+    /// is half removed must not look like a whole one. Only under the lock.
+    private func collectUnused() throws -> [Ingest] {
         var manifests = Set(try readIndex().manifests.map(\.digest))
-        for name in try FileAccess.list(directory + "/leases") where !name.hasPrefix(".tmp-") {
-            manifests.insert(String(decoding: try FileAccess.read("\(directory)/leases/\(name)"), as: UTF8.self))
+        for sandbox in try FileAccess.list(directory + "/leases") {
+            manifests.formUnion(try FileAccess.list("\(directory)/leases/\(sandbox)").map { "sha256:" + $0 })
         }
         var blobs = manifests
         var layers: Set<String> = []
@@ -309,12 +324,13 @@ public final class ImageStore: LayerProvider {
         for name in try FileAccess.list(directory + "/blobs/sha256") where !blobs.contains("sha256:" + name) {
             try FileAccess.remove("\(directory)/blobs/sha256/\(name)")
         }
+        var trash: [Ingest] = []
         for name in try FileAccess.list(directory + "/layers") where !layers.contains("sha256:" + name) {
-            // Out of the way first: a half removed layer must not look like a whole one.
-            let trash = try Ingest(below: directory + "/ingest")
-            try FileAccess.rename("\(directory)/layers/\(name)", trash.path + "/layer")
-            try trash.remove()
+            let place = try Ingest(below: directory + "/ingest")
+            try FileAccess.rename("\(directory)/layers/\(name)", place.path + "/layer")
+            trash.append(place)
         }
+        return trash
     }
 }
 

@@ -77,9 +77,10 @@ final class LogWatcher: Sendable {
         self.inotify = inotify
         self.stopEvent = stopEvent
         self.shared = shared
-        let thread = Thread { Self.run(inotify, stopEvent, shared) }
-        thread.name = "log-watcher"
-        thread.start()
+        Thread {
+            Process.setName("log-watcher")
+            Self.run(inotify, stopEvent, shared)
+        }.start()
     }
 
     deinit { try? stopEvent.writeAll([1, 0, 0, 0, 0, 0, 0, 0]) }

@@ -24,9 +24,10 @@ final class NetworkMonitor: Sendable {
     }
 
     func start() {
-        let thread = Thread { [self] in run() }
-        thread.name = "pod-net-monitor"
-        thread.start()
+        Thread { [self] in
+            Process.setName("pod-net-monitor")
+            run()
+        }.start()
     }
 
     func stop() {

@@ -57,7 +57,9 @@ struct Recovery: Sendable {
                 return
             }
             for qos in QualityOfService.allCases {
-                try? host.cgroups.removeTree(host.cgroups.podPath(id: id, qos: qos), deadline: .seconds(10))
+                let path = host.cgroups.podPath(id: id, qos: qos)
+                try? host.cgroups.kill(path)
+                try? host.cgroups.removeTree(path, deadline: .seconds(10))
             }
             try? Mount.unmount(paths.sharedMemory)
             let aside = host.configuration.runDirectory + "/set-aside"
@@ -78,10 +80,15 @@ struct Recovery: Sendable {
         try await host.removals.run(deadline: .seconds(120)) {
             for (id, path) in try host.cgroups.pods() where !live.contains(id) {
                 host.logger.warning("removing a control group without a sandbox", metadata: ["path": "\(path)"])
+                try host.cgroups.kill(path)
                 try host.cgroups.removeTree(path, deadline: .seconds(10))
             }
             for id in try FileAccess.list(host.sandboxesDirectory) where !live.contains(id) {
                 try FileAccess.removeTree("\(host.sandboxesDirectory)/\(id)")
+            }
+            do { try host.images.sweep(keeping: live) } catch {
+                // Only disk space is lost.
+                host.logger.warning("cannot sweep the image store", metadata: ["error": "\(error)"])
             }
         }
         host.network.releaseAll(except: live)

@@ -6,6 +6,20 @@ import Logging
 public protocol LayerProvider: ImageProvider {
     /// Absolute directories of the image's unpacked layers, top first.
     func layers(of image: ImageInfo) throws -> [String]
+
+    /// Keeps an image's layers while a sandbox runs from them, whatever happens to its name.
+    func lease(_ image: ImageInfo, to sandbox: String) throws
+    /// The sandbox is gone.
+    func endLeases(of sandbox: String) throws
+    /// Ends the leases of all other sandboxes, once after a start of the agent.
+    func sweep(keeping sandboxes: Set<String>) throws
+}
+
+/// For providers whose images cannot be removed.
+extension LayerProvider {
+    public func lease(_ image: ImageInfo, to sandbox: String) throws {}
+    public func endLeases(of sandbox: String) throws {}
+    public func sweep(keeping sandboxes: Set<String>) throws {}
 }
 
 /// What all sandboxes of a node instance share.

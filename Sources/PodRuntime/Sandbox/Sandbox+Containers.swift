@@ -142,6 +142,7 @@ extension Sandbox {
             let security = configuration.security
             let capabilities = try Capabilities.mask(
                 add: security.addCapabilities, drop: security.dropCapabilities, privileged: security.privileged)
+            try RuntimeError.wrapping(.create, step: "image") { try host.images.lease(image, to: sandbox.id) }
             let layers = try host.images.layers(of: image)
             let user = try host.users.resolve(configuration.user, image: image, layers: layers)
             let isFiltered = security.seccomp == .runtimeDefault && !security.privileged

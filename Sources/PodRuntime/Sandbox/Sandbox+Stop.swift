@@ -67,6 +67,10 @@ extension Sandbox {
         host.network.release(id)
         try await host.removals.run { try host.cgroups.removeTree(record.cgroup, deadline: .seconds(10)) }
         Failpoint.hit("remove.cgroup")
+        let id = self.id
+        try await host.removals.run {
+            try RuntimeError.wrapping(.sandbox, step: "image") { try host.images.endLeases(of: id) }
+        }
         await Self.removeStorage(
             paths, host, removeLogs: removeLogs ? record.configuration.logDirectory : nil)
         guard !FileAccess.exists(paths.run) else {

@@ -36,7 +36,7 @@ struct TestNode {
         return RuntimeConfiguration(
             runDirectory: directory + "/run", dataDirectory: directory + "/data",
             cgroupParent: "\(mount)/mlkernel\(getpid())-\(number)", bridge: "mlk\(getpid() % 100_000)n\(number)",
-            podCIDR: "10.\(180 + number % 10).\(getpid() % 250).0/24", bestEffort: true,
+            podCIDR: "10.\(60 + number).\(getpid() % 250).0/24", bestEffort: true,
             shimExecutable: binaries + "/pod-shim", unpackerExecutable: binaries + "/image-unpacker")
     }
 
