@@ -51,7 +51,7 @@ extension ObjectService {
         let (object, _) = try await change(request) { present in
             try updated(present, to: value, request)
         }
-        return Outcome(answer: .stored(object, code: 200), warnings: warnings)
+        return Outcome(answer: .stored(object, code: 200), warnings: warnings + remarks(on: object, request))
     }
 
     func patch(_ request: ObjectRequest) async throws -> Outcome {
@@ -70,7 +70,16 @@ extension ObjectService {
                 validation: request.options.fieldValidation)
             return try updated(present, to: value, request)
         }
-        return Outcome(answer: .stored(object, code: 200), warnings: warnings)
+        return Outcome(answer: .stored(object, code: 200), warnings: warnings + remarks(on: object, request))
+    }
+
+    /// What a changed object sets without effect here. A pod's spec does not change, and has parts from the server.
+    private func remarks(on object: StoredObject, _ request: ObjectRequest) -> [String] {
+        guard request.subresource.isEmpty, request.options.fieldValidation != .ignore,
+            request.resource.kind.kind != "Pod",
+            let typed = (try? ObjectRules.typed(object.value, request.resource)) ?? nil
+        else { return [] }
+        return Validation.warnings(for: typed)
     }
 
     static let unsupportedPatch = APIError.unsupportedMediaType(
