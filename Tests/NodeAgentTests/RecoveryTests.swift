@@ -181,6 +181,21 @@ struct RecoveryTests {
         #expect(facts.sandbox == .none)
     }
 
+    @Test func theBackoffOfAStartErrorIsKept() {
+        var pod = Pod.test()
+        var status = KubernetesAPI.ContainerStatus()
+        status.name = "web"
+        status.restartCount = 2
+        status.state.waiting = ContainerStateWaiting()
+        status.lastState.terminated = ContainerStateTerminated()
+        status.lastState.terminated?.exitCode = 128
+        status.lastState.terminated?.finishedAt = Timestamp(seconds: 10_000)
+        pod.status.containerStatuses = [status]
+        let facts = PodFacts(recovering: pod, sandbox: nil, backoffCap: .seconds(300), now: 10_001_000_000_000)
+        #expect(facts.restartDecision(for: pod.spec.containers[0], isInit: false, now: 10_001_000_000_000)
+            == .wait(until: 10_020_000_000_000))
+    }
+
     @Test func theRuntimeKnowsBetterThanTheStatus() {
         var pod = Pod.test()
         var status = KubernetesAPI.ContainerStatus()

@@ -66,7 +66,9 @@ extension ContainerFacts {
             }
         }
         if let latest {
-            backoff = CrashBackoff(cap: backoffCap, restarts: latest.number, lastStart: latest.startedAt ?? 0)
+            // A start that failed has no start: it ended as soon as it began.
+            backoff = CrashBackoff(
+                cap: backoffCap, restarts: latest.number, lastStart: latest.startedAt ?? latest.end?.finishedAt ?? 0)
         }
     }
 
