@@ -46,8 +46,8 @@ int clx_jail_capabilities(uint64_t mask)
 	}
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
 	struct __user_cap_data_struct data[2] = {
-		{(uint32_t)mask, (uint32_t)mask, 0},
-		{(uint32_t)(mask >> 32), (uint32_t)(mask >> 32), 0},
+	    {(uint32_t)mask, (uint32_t)mask, 0},
+	    {(uint32_t)(mask >> 32), (uint32_t)(mask >> 32), 0},
 	};
 	if (syscall(SYS_capset, &header, data) != 0)
 		return -errno;

@@ -70,9 +70,9 @@ int clx_seccomp_errno(void *filter, const char *name, int code)
 int64_t clx_seccomp_export(void *filter, uint32_t newest, void *program, size_t capacity)
 {
 	const struct sock_filter newer[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, newest, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, newest, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
 	};
 	if (capacity < sizeof(newer))
 		return -ENOSPC;

@@ -33,7 +33,9 @@ extension FileDescriptor {
                     Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             }
             let code = errno
-            if sent >= 0 { done += sent } else if code != EINTR && code != EAGAIN {
+            if sent >= 0 {
+                done += sent
+            } else if code != EINTR && code != EAGAIN {
                 throw SystemError(call: "send", errno: code)
             }
         }

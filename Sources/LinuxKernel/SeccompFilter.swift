@@ -23,7 +23,9 @@ public final class SeccompFilter {
 
     /// Allows a call where the argument at `index`, masked, equals `value`.
     @discardableResult
-    public func allow(_ name: String, argument index: Int, mask: UInt64, equals value: UInt64) throws(SystemError) -> Bool {
+    public func allow(_ name: String, argument index: Int, mask: UInt64, equals value: UInt64) throws(SystemError)
+        -> Bool
+    {
         try check(name, clx_seccomp_allow_masked(filter, name, UInt32(index), mask, value))
     }
 

@@ -35,7 +35,9 @@ do {
     let arguments = CommandLine.arguments
     switch (arguments.dropFirst().first, arguments.count) {
     case ("unpack", 4):
-        guard let devices = Unpacking.DevicePolicy(rawValue: arguments[3]) else { fail("usage: unpack DIRECTORY refuse|skip") }
+        guard let devices = Unpacking.DevicePolicy(rawValue: arguments[3]) else {
+            fail("usage: unpack DIRECTORY refuse|skip")
+        }
         try lockIn(root: arguments[2])
         try Unpacking(devices: devices).run()
     case ("decompress", 2):

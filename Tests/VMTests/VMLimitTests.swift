@@ -61,7 +61,8 @@ private struct LimitedNode {
                 id: "a", name: "a", namespace: "vm", hostname: "a", qos: .burstable, resources: podLimits,
                 logDirectory: directory + "/logs"))
         _ = try await runtime.startContainer(
-            ContainerConfiguration(name: "main", attempt: 0, image: "payload", args: arguments, resources: limits), in: "a")
+            ContainerConfiguration(name: "main", attempt: 0, image: "payload", args: arguments, resources: limits),
+            in: "a")
     }
 
     var cgroup: String { "\(runtime.host.cgroups.directory(of: .burstable))/poda/main-0" }
@@ -140,7 +141,8 @@ struct VMLimitTests {
 
     @Test func overCpuMaxItIsThrottled() async throws {
         try await LimitedNode.with(5) { node in
-            try await node.start(["spin", "600"], limits: CgroupResources(cpuQuota: 10_000, cpuPeriod: 100_000, cpuWeight: 17))
+            try await node.start(
+                ["spin", "600"], limits: CgroupResources(cpuQuota: 10_000, cpuPeriod: 100_000, cpuWeight: 17))
             #expect(try FileAccess.readText(node.cgroup + "/cpu.max") == "10000 100000")
             #expect(try FileAccess.readText(node.cgroup + "/cpu.weight") == "17")
             let clock = ContinuousClock()

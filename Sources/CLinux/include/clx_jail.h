@@ -1,12 +1,12 @@
-// How a helper that reads hostile bytes locks itself in. In C, because the calls have no Swift declarations. Functions answer
-// 0, or -errno; after an error the process is half locked in and has to end.
+// How a helper that reads hostile bytes locks itself in. In C, because the calls have no Swift declarations. Functions
+// answer 0, or -errno; after an error the process is half locked in and has to end.
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-// Leaves the mount, network, IPC and UTS namespaces, and makes `root` the whole file system of this process. With `root`
-// NULL an empty, read-only tmpfs takes its place.
+// Leaves the mount, network, IPC and UTS namespaces, and makes `root` the whole file system of this process. With
+// `root` NULL an empty, read-only tmpfs takes its place.
 int clx_jail_enter(const char *root);
 // Keeps the capabilities in `mask` in the effective and permitted sets and no others anywhere; sets no_new_privs.
 int clx_jail_capabilities(uint64_t mask);

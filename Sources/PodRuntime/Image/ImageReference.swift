@@ -15,7 +15,8 @@ public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
     public init(_ text: String) throws {
         func wrong(_ reason: String) -> RuntimeError {
             RuntimeError(
-                .configuration, step: "image reference", object: text, message: "invalid image reference \"\(text)\": \(reason)")
+                .configuration, step: "image reference", object: text,
+                message: "invalid image reference \"\(text)\": \(reason)")
         }
         guard !text.isEmpty else { throw wrong("it is empty") }
         guard text.utf8.count <= 512 else { throw wrong("it is longer than 512 bytes") }
@@ -41,7 +42,9 @@ public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
             tag = digest == nil ? "latest" : nil
         }
         var components = rest.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        if components.count > 1, let first = components.first, first.contains(".") || first.contains(":") || first == "localhost" {
+        if components.count > 1, let first = components.first,
+            first.contains(".") || first.contains(":") || first == "localhost"
+        {
             guard first.utf8.allSatisfy({ Self.isAlphanumeric($0, upper: true) || ".-:".utf8.contains($0) }) else {
                 throw wrong("\"\(first)\" is not a registry")
             }

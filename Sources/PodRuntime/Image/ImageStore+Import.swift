@@ -67,7 +67,8 @@ private struct ImportJob {
         let source: String
         do throws(SystemError) { source = try canonical(path) } catch {
             throw RuntimeError(
-                .create, step: "image import", object: path, errno: error.errno, message: "cannot import \(path): \(error.reason)")
+                .create, step: "image import", object: path, errno: error.errno,
+                message: "cannot import \(path): \(error.reason)")
         }
         let ingest = try Ingest(below: store.directory + "/ingest")
         // Also after success: what became part of the store was moved out.
@@ -81,7 +82,8 @@ private struct ImportJob {
             try importArchive(source, ingest: ingest, reference: reference)
         default:
             throw RuntimeError(
-                .configuration, step: "image import", object: path, message: "\(path) is neither a directory nor a tar archive")
+                .configuration, step: "image import", object: path,
+                message: "\(path) is neither a directory nor a tar archive")
         }
     }
 
@@ -197,7 +199,8 @@ private struct ImportJob {
     }
 
     private func invalidLayout(_ reason: String) -> RuntimeError {
-        RuntimeError(.create, step: "image import", object: "index.json", message: "not a valid OCI image layout: \(reason)")
+        RuntimeError(
+            .create, step: "image import", object: "index.json", message: "not a valid OCI image layout: \(reason)")
     }
 
     private func importLayout(_ directory: String, ingest: Ingest, reference: ImageReference) throws {
@@ -249,7 +252,8 @@ private struct ImportJob {
         guard candidates.count == 1, let only = candidates.first else {
             throw invalidLayout(
                 candidates.isEmpty
-                    ? "no image for linux/\(OCI.architecture) in it" : "\(candidates.count) images in it, none of them tagged \(reference.tag ?? "")")
+                    ? "no image for linux/\(OCI.architecture) in it"
+                    : "\(candidates.count) images in it, none of them tagged \(reference.tag ?? "")")
         }
         if only.mediaType == OCI.MediaType.index || only.mediaType.hasSuffix("manifest.list.v2+json") {
             let nested = try OCI.decode(OCI.Index.self, try document(only, in: layout))

@@ -105,7 +105,8 @@ public final class ImageStore: LayerProvider {
         if let missing = paths.first(where: { FileAccess.kind($0) != .directory }) {
             throw RuntimeError(
                 .imageNotFound, step: "image store", object: missing,
-                message: "a layer of image \(info.references.first ?? info.id) is missing (\(missing)); import it again")
+                message: "a layer of image \(info.references.first ?? info.id) is missing (\(missing)); import it again"
+            )
         }
         return paths
     }
@@ -154,7 +155,8 @@ public final class ImageStore: LayerProvider {
         var byDigest: [String: Image] = [:]
         var names: [String: [ImageReference]] = [:]
         for descriptor in try readIndex().manifests {
-            guard let name = descriptor.annotations?[OCI.referenceName], let reference = try? ImageReference(name) else {
+            guard let name = descriptor.annotations?[OCI.referenceName], let reference = try? ImageReference(name)
+            else {
                 continue
             }
             names[descriptor.digest, default: []].append(reference)

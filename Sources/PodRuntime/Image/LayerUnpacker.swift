@@ -121,7 +121,9 @@ struct LayerUnpacker: Sendable {
                 var text = String(decoding: words.prefix(1000), as: UTF8.self)
                 while text.hasSuffix("\n") { text.removeLast() }
                 if text.isEmpty {
-                    text = exit.map { $0.signal != 0 ? "killed by signal \($0.signal)" : "exit code \($0.code)" } ?? "unknown end"
+                    text =
+                        exit.map { $0.signal != 0 ? "killed by signal \($0.signal)" : "exit code \($0.code)" }
+                        ?? "unknown end"
                 }
                 throw RuntimeError(.create, step: "unpack", object: "archive", message: "cannot unpack: \(text)")
             }

@@ -105,7 +105,8 @@ extension ImageConfiguration {
             WorkingDir: workingDir.isEmpty ? nil : workingDir, StopSignal: stopSignal.isEmpty ? nil : stopSignal,
             Labels: labels.isEmpty ? nil : labels,
             ExposedPorts: exposedPorts.isEmpty
-                ? nil : Dictionary(exposedPorts.map { ($0, OCI.Config.Empty()) }, uniquingKeysWith: { first, _ in first }))
+                ? nil
+                : Dictionary(exposedPorts.map { ($0, OCI.Config.Empty()) }, uniquingKeysWith: { first, _ in first }))
     }
 
     /// Parses an `image.json`: the fields of this type by their names, each of them optional.
@@ -143,7 +144,8 @@ extension ImageConfiguration {
         } catch let error as DecodingError {
             switch error {
             case .typeMismatch(_, let context), .valueNotFound(_, let context):
-                throw wrong("field \"\(context.codingPath.map(\.stringValue).joined(separator: "."))\" has the wrong type")
+                throw wrong(
+                    "field \"\(context.codingPath.map(\.stringValue).joined(separator: "."))\" has the wrong type")
             default: throw wrong("not valid JSON")
             }
         } catch let error as RuntimeError {

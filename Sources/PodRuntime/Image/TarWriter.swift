@@ -38,7 +38,9 @@ struct TarWriter {
 
     private mutating func writeContents(of directory: String, prefix: String, device: dev_t) throws {
         // Sorted by bytes, not by the locale.
-        for name in try FileAccess.list(directory).sorted(by: { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }) {
+        for name in try FileAccess.list(directory).sorted(by: {
+            Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8))
+        }) {
             let path = "\(directory)/\(name)"
             let entry = prefix + name
             let facts = try FileAccess.status(path)
@@ -60,7 +62,8 @@ struct TarWriter {
                     seen[inode] = entry
                 }
                 try header(
-                    name: entry, facts, type: "0", size: Int64(facts.st_size), link: "", attributes: try attributes(path))
+                    name: entry, facts, type: "0", size: Int64(facts.st_size), link: "",
+                    attributes: try attributes(path))
                 try content(path, size: Int64(facts.st_size))
             case .fifo:
                 try header(name: entry, facts, type: "6", size: 0, link: "", attributes: [])
@@ -118,7 +121,8 @@ struct TarWriter {
         if !records.isEmpty {
             try emit(
                 Self.block(
-                    name: "PaxHeaders/" + name.suffix(64).filter(\.isASCII), mode: 0o644, uid: 0, gid: 0, size: Int64(records.count),
+                    name: "PaxHeaders/" + name.suffix(64).filter(\.isASCII), mode: 0o644, uid: 0, gid: 0,
+                    size: Int64(records.count),
                     time: time, type: "x", link: ""))
             try emit(records)
             try pad(Int64(records.count))
@@ -131,7 +135,8 @@ struct TarWriter {
     }
 
     private static func block(
-        name: String, mode: mode_t, uid: UInt32, gid: UInt32, size: Int64, time: Int64, type: Unicode.Scalar, link: String
+        name: String, mode: mode_t, uid: UInt32, gid: UInt32, size: Int64, time: Int64, type: Unicode.Scalar,
+        link: String
     ) -> [UInt8] {
         var block = [UInt8](repeating: 0, count: blockSize)
         func put(_ text: some Sequence<UInt8>, at offset: Int, limit: Int) {

@@ -41,7 +41,8 @@ public struct InvariantChecker: Sendable {
             }
             for id in Set(sandboxes.keys).subtracting(expected).sorted() {
                 found.append(
-                    InvariantViolation(subject: .folder, object: folder(id), message: "facts of a sandbox that should be gone"))
+                    InvariantViolation(
+                        subject: .folder, object: folder(id), message: "facts of a sandbox that should be gone"))
             }
         }
         try checkFolders(Set(sandboxes.keys), &found)
@@ -94,7 +95,8 @@ public struct InvariantChecker: Sendable {
         for id in try FileAccess.list(pods) {
             let paths = SandboxPaths(configuration, id: id)
             guard let record = try? PodRuntimeFacts.read(SandboxRecord.self, from: paths.record) else {
-                found.append(InvariantViolation(subject: .folder, object: paths.run, message: "its facts cannot be read"))
+                found.append(
+                    InvariantViolation(subject: .folder, object: paths.run, message: "its facts cannot be read"))
                 continue
             }
             var containers: [ContainerRecord] = []
@@ -103,7 +105,8 @@ public struct InvariantChecker: Sendable {
                 if let container = try? PodRuntimeFacts.read(ContainerRecord.self, from: path) {
                     containers.append(container)
                 } else if FileAccess.exists(path) {
-                    found.append(InvariantViolation(subject: .folder, object: path, message: "its facts cannot be read"))
+                    found.append(
+                        InvariantViolation(subject: .folder, object: path, message: "its facts cannot be read"))
                 }
             }
             sandboxes[id] = Facts(record: record, containers: containers)
@@ -134,11 +137,14 @@ public struct InvariantChecker: Sendable {
                 supervisors.insert(facts.record.shimPID)
             } else {
                 found.append(
-                    InvariantViolation(subject: .process, object: "\(facts.record.shimPID)", message: "the supervisor of \(id) is gone"))
+                    InvariantViolation(
+                        subject: .process, object: "\(facts.record.shimPID)", message: "the supervisor of \(id) is gone"
+                    ))
             }
             guard let pod = pods[id] else {
                 found.append(
-                    InvariantViolation(subject: .cgroup, object: facts.record.cgroup, message: "sandbox \(id) has none"))
+                    InvariantViolation(subject: .cgroup, object: facts.record.cgroup, message: "sandbox \(id) has none")
+                )
                 continue
             }
             try checkContainers(facts, pod: pod, &found)
@@ -146,7 +152,8 @@ public struct InvariantChecker: Sendable {
         guard FileAccess.exists(tree.system) else { return }
         for process in try processes(below: tree.system).subtracting(supervisors).sorted() {
             found.append(
-                InvariantViolation(subject: .process, object: "\(process)", message: "in \(tree.system), but supervises no sandbox"))
+                InvariantViolation(
+                    subject: .process, object: "\(process)", message: "in \(tree.system), but supervises no sandbox"))
         }
     }
 
@@ -167,7 +174,8 @@ public struct InvariantChecker: Sendable {
                 for process in inside.sorted() {
                     found.append(
                         InvariantViolation(
-                            subject: .process, object: "\(process)", message: "outlives container \(container.key) in \(container.cgroup)"))
+                            subject: .process, object: "\(process)",
+                            message: "outlives container \(container.key) in \(container.cgroup)"))
                 }
             } else if container.status.startedAt != nil, !inside.contains(container.status.pid) {
                 found.append(
@@ -216,25 +224,34 @@ public struct InvariantChecker: Sendable {
                 let own = Set(running.compactMap { namespace($0.status.pid, kind) })
                 if own.count > 1 {
                     found.append(
-                        InvariantViolation(subject: .namespace, object: own.sorted().joined(separator: " "), message: "containers of \(id) do not share \(kind)"))
+                        InvariantViolation(
+                            subject: .namespace, object: own.sorted().joined(separator: " "),
+                            message: "containers of \(id) do not share \(kind)"))
                 }
                 guard let only = own.first, own.count == 1 else { continue }
                 if only == host {
                     // With hostNetwork the pod has the host's UTS namespace in Kubernetes; one of its own is no error.
                     if !sharesHost {
-                        found.append(InvariantViolation(subject: .namespace, object: only, message: "\(id) is in the host's \(kind) namespace"))
+                        found.append(
+                            InvariantViolation(
+                                subject: .namespace, object: only, message: "\(id) is in the host's \(kind) namespace"))
                     }
                 } else if let other = owners.updateValue(id, forKey: only), other != id {
-                    found.append(InvariantViolation(subject: .namespace, object: only, message: "shared by \(other) and \(id)"))
+                    found.append(
+                        InvariantViolation(subject: .namespace, object: only, message: "shared by \(other) and \(id)"))
                 }
             }
             for container in running {
                 guard let mounts = namespace(container.status.pid, "mnt") else { continue }
                 let name = "\(id)/\(container.key)"
                 if mounts == namespace(getpid(), "mnt") {
-                    found.append(InvariantViolation(subject: .namespace, object: mounts, message: "\(name) is in the host's mount namespace"))
+                    found.append(
+                        InvariantViolation(
+                            subject: .namespace, object: mounts, message: "\(name) is in the host's mount namespace"))
                 } else if let other = owners.updateValue(name, forKey: mounts) {
-                    found.append(InvariantViolation(subject: .namespace, object: mounts, message: "shared by \(other) and \(name)"))
+                    found.append(
+                        InvariantViolation(
+                            subject: .namespace, object: mounts, message: "shared by \(other) and \(name)"))
                 }
             }
         }
@@ -277,7 +294,8 @@ public struct InvariantChecker: Sendable {
         let links = try links()
         let bridge = links.first { $0.name == configuration.bridge }
         if bridge == nil {
-            found.append(InvariantViolation(subject: .device, object: configuration.bridge, message: "the bridge is gone"))
+            found.append(
+                InvariantViolation(subject: .device, object: configuration.bridge, message: "the bridge is gone"))
         }
         if try !tables().contains(table) {
             found.append(InvariantViolation(subject: .nftables, object: table, message: "the table is gone"))
@@ -289,22 +307,27 @@ public struct InvariantChecker: Sendable {
                 found.append(InvariantViolation(subject: .device, object: link.name, message: "belongs to no pod"))
             }
             if let bridge, link.master != bridge.index {
-                found.append(InvariantViolation(subject: .device, object: link.name, message: "is no port of \(bridge.name)"))
+                found.append(
+                    InvariantViolation(subject: .device, object: link.name, message: "is no port of \(bridge.name)"))
             }
         }
         for (address, lease) in leases.sorted(by: { $0.key < $1.key }) where !lease.leaving && !lease.id.isEmpty {
             let text = IPv4Range.text(address)
             guard let facts = sandboxes[lease.id] else {
-                found.append(InvariantViolation(subject: .address, object: text, message: "held by \(lease.id), which is gone"))
+                found.append(
+                    InvariantViolation(subject: .address, object: text, message: "held by \(lease.id), which is gone"))
                 continue
             }
             guard facts.record.phase == .ready else { continue }
             if facts.record.addresses != [text] {
                 found.append(
-                    InvariantViolation(subject: .address, object: text, message: "sandbox \(lease.id) has \(facts.record.addresses)"))
+                    InvariantViolation(
+                        subject: .address, object: text, message: "sandbox \(lease.id) has \(facts.record.addresses)"))
             }
             if !ours.contains(where: { $0.name == lease.device }) {
-                found.append(InvariantViolation(subject: .device, object: lease.device, message: "the device of \(lease.id) is gone"))
+                found.append(
+                    InvariantViolation(
+                        subject: .device, object: lease.device, message: "the device of \(lease.id) is gone"))
             }
         }
         for (id, facts) in sandboxes.sorted(by: { $0.key < $1.key })

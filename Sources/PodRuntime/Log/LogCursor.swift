@@ -26,7 +26,9 @@ struct LogCursor: Sendable {
         // A rotation between listing and opening is met by looking again.
         for _ in 0..<10 {
             files = try Self.files(path)
-            if let last = files.last, let facts = try? FileAccess.status(path), UInt64(facts.st_ino) == last.inode { break }
+            if let last = files.last, let facts = try? FileAccess.status(path), UInt64(facts.st_ino) == last.inode {
+                break
+            }
         }
         guard let oldest = files.first else { throw Self.missing(path) }
         (file, inode) = oldest

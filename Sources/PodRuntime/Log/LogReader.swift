@@ -15,7 +15,8 @@ public struct LogOptions: Sendable, Hashable {
     public var follow: Bool
 
     public init(
-        tailLines: Int? = nil, since: Int64? = nil, limitBytes: Int? = nil, timestamps: Bool = false, follow: Bool = false
+        tailLines: Int? = nil, since: Int64? = nil, limitBytes: Int? = nil, timestamps: Bool = false,
+        follow: Bool = false
     ) {
         self.tailLines = tailLines
         self.since = since

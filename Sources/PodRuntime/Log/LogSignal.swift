@@ -89,10 +89,12 @@ final class LogWatcher: Sendable {
     func add(_ directory: String, _ signal: LogSignal) throws {
         // Adding a directory that is watched already answers the same number.
         let watch = try inotify.add(
-            directory, Int32(IN_MODIFY) | Int32(IN_CREATE) | Int32(IN_MOVED_FROM) | Int32(IN_MOVED_TO) | Int32(IN_DELETE))
+            directory,
+            Int32(IN_MODIFY) | Int32(IN_CREATE) | Int32(IN_MOVED_FROM) | Int32(IN_MOVED_TO) | Int32(IN_DELETE))
         shared.state.withLock { state in
             state.byDirectory[directory] = watch
-            state.byWatch[watch, default: Watch(directory: directory, signals: [:])].signals[ObjectIdentifier(signal)] = signal
+            state.byWatch[watch, default: Watch(directory: directory, signals: [:])].signals[ObjectIdentifier(signal)] =
+                signal
         }
     }
 

@@ -24,7 +24,8 @@ struct HostSysctls {
                 try FileAccess.replace(path, with: Array(try JSONEncoder().encode(before)))
             }
             try FileAccess.writeOnce("\(Self.root)/\(name)", value)
-            changed.append("net.ipv4.\(name.replacingOccurrences(of: "/", with: ".")) changed from \(present) to \(value)")
+            changed.append(
+                "net.ipv4.\(name.replacingOccurrences(of: "/", with: ".")) changed from \(present) to \(value)")
         }
         return changed
     }

@@ -50,7 +50,8 @@ enum SystemCallList {
         "CAP_PERFMON": ["perf_event_open"],
         "CAP_SYSLOG": ["syslog"],
         "CAP_SYS_ADMIN": [
-            "bpf", "clone", "clone3", "fanotify_init", "fsconfig", "fsmount", "fsopen", "fspick", "lookup_dcookie", "mount",
+            "bpf", "clone", "clone3", "fanotify_init", "fsconfig", "fsmount", "fsopen", "fspick", "lookup_dcookie",
+            "mount",
             "mount_setattr", "move_mount", "open_tree", "perf_event_open", "quotactl", "quotactl_fd", "setdomainname",
             "sethostname", "setns", "syslog", "umount", "umount2", "unshare",
         ],

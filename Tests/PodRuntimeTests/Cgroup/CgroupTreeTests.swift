@@ -1,14 +1,17 @@
 import Foundation
 import Testing
 
-@testable import PodRuntime
 // Foundation has a type of that name, too.
 import enum PodRuntime.QualityOfService
+
+@testable import PodRuntime
 
 @Suite struct CgroupTreeTests {
     let directory = try! TemporaryDirectory()  // a test without a temporary directory cannot run
 
-    func tree(controllers: Set<String> = ["cpu", "memory", "pids"], missing: [String: String] = [:]) throws -> CgroupTree {
+    func tree(controllers: Set<String> = ["cpu", "memory", "pids"], missing: [String: String] = [:]) throws
+        -> CgroupTree
+    {
         try CgroupTree(
             parent: directory.path + "/slice/mkl", root: directory.path, controllers: controllers, missing: missing,
             creationFlags: O_CREAT)
@@ -159,7 +162,8 @@ import enum PodRuntime.QualityOfService
     @Test func eachMissingControllerHasItsReasonAndRemedy() {
         let (controllers, missing) = HostCapabilities.assess(
             mount: CgroupMount.parse(Self.hybrid), offered: "hugetlb",
-            kernelTable: "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t3\t1\t1\nmemory\t4\t1\t1\npids\t8\t1\t1\n")
+            kernelTable: "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t3\t1\t1\nmemory\t4\t1\t1\npids\t8\t1\t1\n"
+        )
         #expect(controllers == ["hugetlb"])
         #expect(missing["cpu"]?.hasPrefix("the cpu controller is bound to cgroup v1 at /sys/fs/cgroup/cpu") == true)
         #expect(missing["memory"]?.contains("systemd.unified_cgroup_hierarchy=1") == true)

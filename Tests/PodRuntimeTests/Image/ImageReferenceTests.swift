@@ -27,7 +27,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "Nginx", "nginx:", "nginx:a b", "nginx:.x", "/nginx", "nginx/", "a//b", "nginx@sha256:12", "nginx@md5:aa", "-a", "a_-b",
+        "", "Nginx", "nginx:", "nginx:a b", "nginx:.x", "/nginx", "nginx/", "a//b", "nginx@sha256:12", "nginx@md5:aa",
+        "-a", "a_-b",
         "nginx ", "a...b",
     ])
     func whatIsNoReferenceIsRefused(text: String) {

@@ -25,7 +25,9 @@ struct ImageStorePrivilegedTests {
     func file(_ path: String) -> String { directory.path + "/" + path }
 
     /// Everything below the store, for "nothing is left".
-    func contents(of folder: String) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: file("images/" + folder)) }
+    func contents(of folder: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: file("images/" + folder))
+    }
 
     func run(_ program: String, _ arguments: [String]) throws {
         let process = Foundation.Process()
@@ -73,7 +75,8 @@ struct ImageStorePrivilegedTests {
     @Test func aBundleBringsItsConfiguration() async throws {
         try directory.write("bundle/rootfs/hello", "hi")
         try directory.write(
-            "bundle/image.json", #"{"entrypoint": ["/hello"], "env": ["A=b"], "user": "10:20", "stopSignal": "SIGQUIT"}"#)
+            "bundle/image.json",
+            #"{"entrypoint": ["/hello"], "env": ["A=b"], "user": "10:20", "stopSignal": "SIGQUIT"}"#)
         let info = try await store().import(name: "nginx", path: file("bundle"))
         #expect(info.configuration.entrypoint == ["/hello"])
         #expect(info.configuration.env == ["A=b"])
@@ -81,7 +84,10 @@ struct ImageStorePrivilegedTests {
         #expect(info.configuration.user == "10:20")
     }
 
-    @Test(arguments: [(#"{"entrypoint": "x"}"#, "\"entrypoint\" has the wrong type"), (#"{"entry": []}"#, "unknown field \"entry\""), ("{", "not valid JSON")])
+    @Test(arguments: [
+        (#"{"entrypoint": "x"}"#, "\"entrypoint\" has the wrong type"), (#"{"entry": []}"#, "unknown field \"entry\""),
+        ("{", "not valid JSON"),
+    ])
     func aWrongConfigurationNamesItsField(text: String, reason: String) async throws {
         try directory.write("bundle/rootfs/hello", "hi")
         try directory.write("bundle/image.json", text)
@@ -124,7 +130,9 @@ struct ImageStorePrivilegedTests {
             block[156] = entry.type
             put(entry.link, 157)
             put("ustar\0" + "00", 257)
-            if entry.type == UInt8(ascii: "3") || entry.type == UInt8(ascii: "4") { put("0000001\0" + "0000003\0", 329) }
+            if entry.type == UInt8(ascii: "3") || entry.type == UInt8(ascii: "4") {
+                put("0000001\0" + "0000003\0", 329)
+            }
             put(String(block.reduce(0) { $0 + Int($1) }, radix: 8).leftPadded(6) + "\0 ", 148)
             bytes += block
         }
@@ -139,7 +147,8 @@ struct ImageStorePrivilegedTests {
         ("h", "1", "../x", "entry \"h\": the hard link to \"../x\" leaves the root"),
         ("dev/null", "3", "", "entry \"dev/null\": device nodes are not allowed in images"),
     ])
-    func aHostileArchiveIsRefusedByTheEntrysName(name: String, type: String, link: String, reason: String) async throws {
+    func aHostileArchiveIsRefusedByTheEntrysName(name: String, type: String, link: String, reason: String) async throws
+    {
         let entry = (name: name, type: type.utf8.first ?? 0, link: link)
         try Data(archive([(name: "fine", type: 48, link: ""), entry])).write(to: URL(fileURLWithPath: file("x.tar")))
         let store = try store()
@@ -169,8 +178,13 @@ struct ImageStorePrivilegedTests {
     }
 
     @Test func whiteoutsTakeOverlaysForm() async throws {
-        try Data(archive([(name: "d/", type: 53, link: ""), (name: "d/.wh.gone", type: 48, link: ""), (name: "d/.wh..wh..opq", type: 48, link: "")]))
-            .write(to: URL(fileURLWithPath: file("x.tar")))
+        try Data(
+            archive([
+                (name: "d/", type: 53, link: ""), (name: "d/.wh.gone", type: 48, link: ""),
+                (name: "d/.wh..wh..opq", type: 48, link: ""),
+            ])
+        )
+        .write(to: URL(fileURLWithPath: file("x.tar")))
         let store = try store()
         try await store.import(name: "x", path: file("x.tar"))
         let layer = store.layers(of: try #require(try await store.image("x")))[0]
@@ -209,17 +223,20 @@ struct ImageStorePrivilegedTests {
         }
         for name in ["one", "two"] {
             try run("/bin/tar", ["-C", file(name), "-cf", file(name + ".tar"), "."])
-            layers.append(try blob(Array(try Data(contentsOf: URL(fileURLWithPath: file(name + ".tar")))), OCI.MediaType.layer))
+            layers.append(
+                try blob(Array(try Data(contentsOf: URL(fileURLWithPath: file(name + ".tar")))), OCI.MediaType.layer))
         }
         let config = try blob(
             OCI.encode(
                 OCI.Config(
                     architecture: OCI.architecture, os: "linux",
-                    config: OCI.Config.Execution(Cmd: ["/run"]), rootfs: OCI.Config.RootFS(diff_ids: layers.map(\.digest)))),
+                    config: OCI.Config.Execution(Cmd: ["/run"]),
+                    rootfs: OCI.Config.RootFS(diff_ids: layers.map(\.digest)))),
             OCI.MediaType.config)
         var manifest = try blob(OCI.encode(OCI.Manifest(config: config, layers: layers)), OCI.MediaType.manifest)
         manifest.annotations = [OCI.referenceName: "latest"]
-        try Data(OCI.encode(OCI.Index(manifests: [manifest]))).write(to: URL(fileURLWithPath: file("layout/index.json")))
+        try Data(OCI.encode(OCI.Index(manifests: [manifest]))).write(
+            to: URL(fileURLWithPath: file("layout/index.json")))
         try directory.write("layout/oci-layout", #"{"imageLayoutVersion":"1.0.0"}"#)
         try run("/bin/tar", ["-C", file("layout"), "-cf", file("layout.tar"), "."])
 
@@ -235,7 +252,9 @@ struct ImageStorePrivilegedTests {
         }
         // A layer that does not match its digest.
         try directory.write("layout/blobs/sha256/" + layers[0].digest.dropFirst(7), "")
-        let error = await #expect(throws: RuntimeError.self) { try await store.import(name: "bad", path: file("layout")) }
+        let error = await #expect(throws: RuntimeError.self) {
+            try await store.import(name: "bad", path: file("layout"))
+        }
         #expect(error?.message.contains("not to its diff id") == true)
     }
 
@@ -287,5 +306,7 @@ struct ImageStorePrivilegedTests {
 }
 
 extension String {
-    fileprivate func leftPadded(_ count: Int) -> String { String(repeating: "0", count: Swift.max(0, count - self.count)) + self }
+    fileprivate func leftPadded(_ count: Int) -> String {
+        String(repeating: "0", count: Swift.max(0, count - self.count)) + self
+    }
 }

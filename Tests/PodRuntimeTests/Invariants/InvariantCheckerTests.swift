@@ -18,7 +18,10 @@ struct InvariantCheckerPrivilegedTests {
             _ = try await node.runtime.startContainer(node.container(["true"]), in: "b")
             _ = try await node.end(of: "main", in: "b")
             #expect(try checker.check(expected: ["a", "b"]).isEmpty)
-            #expect(try checker.check(expected: ["a", "c"]).map(\.message) == ["the sandbox has no facts", "facts of a sandbox that should be gone"])
+            #expect(
+                try checker.check(expected: ["a", "c"]).map(\.message) == [
+                    "the sandbox has no facts", "facts of a sandbox that should be gone",
+                ])
             for id in ["a", "b"] { try await node.runtime.removeSandbox(id, removeLogs: true) }
             #expect(try checker.check(expected: []).isEmpty)
         }
@@ -29,7 +32,9 @@ struct InvariantCheckerPrivilegedTests {
             let checker = InvariantChecker(configuration: node.configuration)
             _ = try await node.runtime.startSandbox(node.sandbox("a"))
             let status = try await node.runtime.startContainer(node.container(["sleep", "1000"]), in: "a")
-            func subjects() throws -> Set<InvariantViolation.Subject> { Set(try checker.check(expected: ["a"]).map(\.subject)) }
+            func subjects() throws -> Set<InvariantViolation.Subject> {
+                Set(try checker.check(expected: ["a"]).map(\.subject))
+            }
 
             let stray = node.configuration.cgroupParent + "/podstray"
             try FileAccess.makeDirectory(stray)

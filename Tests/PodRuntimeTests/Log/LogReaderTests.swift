@@ -17,7 +17,8 @@ import Testing
 
     @Test(arguments: [
         ("1970-01-01T00:00:00Z", 0), ("2000-02-29T12:00:00.5Z", 951_825_600_500_000_000),
-        ("2026-03-01T01:00:00+01:00", 1_772_323_200_000_000_000), ("1999-12-31T23:59:59.000000001Z", 946_684_799_000_000_001),
+        ("2026-03-01T01:00:00+01:00", 1_772_323_200_000_000_000),
+        ("1999-12-31T23:59:59.000000001Z", 946_684_799_000_000_001),
     ])
     func timesAreNanoseconds(text: String, expected: Int64) { #expect(LogLine.time(Array(text.utf8)[...]) == expected) }
 
@@ -81,7 +82,9 @@ import Testing
 
     @Test func aLargeLogIsReadWholeAndFromItsEnd() async throws {
         var text = ""
-        for index in 0..<20_000 { text += line(index % 60, "line \(index) " + String(repeating: "x", count: index % 97)) }
+        for index in 0..<20_000 {
+            text += line(index % 60, "line \(index) " + String(repeating: "x", count: index % 97))
+        }
         try directory.write("0.log", text)
         let all = try await read().split(separator: "\n")
         #expect(all.count == 20_000)

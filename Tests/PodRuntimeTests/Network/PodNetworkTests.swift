@@ -117,7 +117,10 @@ struct PodNetworkPrivilegedTests {
             #expect(try links().contains { $0.name == given.device && $0.isUp && $0.master != 0 })
             let inside = NetlinkSocket(adopting: pod!.netlink)
             let addresses = try inside.request([RouteMessage.listAddresses()]).compactMap(RouteMessage.Address.init)
-            #expect(addresses.contains { IPv4Range.bytes(IPv4Range.address(given.address)!) == $0.address && $0.prefixLength == 32 })
+            #expect(
+                addresses.contains {
+                    IPv4Range.bytes(IPv4Range.address(given.address)!) == $0.address && $0.prefixLength == 32
+                })
             #expect(answers(given.address))
 
             let twice = try await makeNamespace()

@@ -108,7 +108,7 @@ struct TestNode {
         #expect(try runtime.host.cgroups.processes(runtime.host.cgroups.system).isEmpty)
         #expect(!(try FileAccess.readText("/proc/self/mountinfo").contains(directory)))
         try await runtime.tearDown()
-        #expect(!FileAccess.exists(configuration.cgroupParent))
+        #expect(try InvariantChecker(configuration: configuration).leaks().isEmpty)
         try FileAccess.removeTree(directory)
     }
 
