@@ -5,7 +5,7 @@ extension FileAccess {
     public static func createFile(_ path: String, mode: UInt32) throws(SystemError) {
         do {
             try open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600).setMode(mode)
-        } catch where error.errno == EEXIST {}
+        } catch  where error.errno == EEXIST {}
     }
 
     /// symlink(2): a link at `path` that says `text`.

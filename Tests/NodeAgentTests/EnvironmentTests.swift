@@ -38,7 +38,10 @@ struct EnvironmentTests {
 
     @Test func laterVariablesSeeEarlierOnes() throws {
         let environment = try environment {
-            $0.env = [self.variable("HOST", "db"), self.variable("URL", "postgres://$(HOST):$(PORT)"), self.variable("PORT", "1")]
+            $0.env = [
+                self.variable("HOST", "db"), self.variable("URL", "postgres://$(HOST):$(PORT)"),
+                self.variable("PORT", "1"),
+            ]
         }
         #expect(environment.variables.map(\.value) == ["db", "postgres://db:$(PORT)", "1"])
         #expect(environment.expand("--url=$(URL)") == "--url=postgres://db:$(PORT)")
@@ -56,9 +59,10 @@ struct EnvironmentTests {
             $0.envFrom = [source]
             $0.env = [self.variable("APP_LEVEL", "debug")]
         }
-        #expect(Dictionary(uniqueKeysWithValues: environment.variables.map { ($0.name, $0.value) }) == [
-            "APP_LEVEL": "debug", "APP_MODE": "fast",
-        ])
+        #expect(
+            Dictionary(uniqueKeysWithValues: environment.variables.map { ($0.name, $0.value) }) == [
+                "APP_LEVEL": "debug", "APP_MODE": "fast",
+            ])
         #expect(environment.invalidKeys == ["APP_bad=key"])
     }
 
@@ -81,7 +85,8 @@ struct EnvironmentTests {
             _ = try self.environment(objects) { $0.env = [self.reference(\.configMapKeyRef, optional: false)] }
         }
         #expect(try environment { $0.env = [self.reference(\.configMapKeyRef, optional: true)] }.variables.isEmpty)
-        #expect(try environment(objects) { $0.env = [self.reference(\.configMapKeyRef, optional: true)] }.variables.isEmpty)
+        #expect(
+            try environment(objects) { $0.env = [self.reference(\.configMapKeyRef, optional: true)] }.variables.isEmpty)
     }
 
     @Test(arguments: [
@@ -94,11 +99,12 @@ struct EnvironmentTests {
         #expect(try Self.fields.value(of: path) == value)
     }
 
-    @Test(arguments: [
-        ("limits.cpu", nil, "2"), ("limits.cpu", "1m", "1500"), ("limits.memory", nil, "1073741824"),
-        ("limits.memory", "1Mi", "1024"), ("requests.memory", "1M", "100"), ("requests.memory", "1Mi", "96"),
-        ("requests.cpu", "1m", "1500"), ("requests.ephemeral-storage", nil, "0"),
-    ] as [(String, String?, String)])
+    @Test(
+        arguments: [
+            ("limits.cpu", nil, "2"), ("limits.cpu", "1m", "1500"), ("limits.memory", nil, "1073741824"),
+            ("limits.memory", "1Mi", "1024"), ("requests.memory", "1M", "100"), ("requests.memory", "1Mi", "96"),
+            ("requests.cpu", "1m", "1500"), ("requests.ephemeral-storage", nil, "0"),
+        ] as [(String, String?, String)])
     func resourcesAreRoundedUp(resource: String, divisor: String?, value: String) throws {
         var selector = ResourceFieldSelector()
         selector.resource = resource
@@ -107,21 +113,25 @@ struct EnvironmentTests {
     }
 
     @Test func resolverOfTheCluster() {
-        let host = ResolverConfiguration(parsing: "# a\nnameserver 192.0.2.53\nsearch example.org\noptions edns0 trust-ad\n")
+        let host = ResolverConfiguration(
+            parsing: "# a\nnameserver 192.0.2.53\nsearch example.org\noptions edns0 trust-ad\n")
         #expect(host.nameservers == ["192.0.2.53"])
         func text(_ dns: [String], _ change: (inout Pod) -> Void = { _ in }) -> String {
-            ResolverConfiguration(.test("web", change), host: host, clusterDNS: dns, clusterDomain: "cluster.local").text
+            ResolverConfiguration(.test("web", change), host: host, clusterDNS: dns, clusterDomain: "cluster.local")
+                .text
         }
         #expect(text([]) == "search example.org\nnameserver 192.0.2.53\noptions edns0 trust-ad\n")
-        #expect(text(["10.96.0.10"])
-            == "search default.svc.cluster.local svc.cluster.local cluster.local example.org\n"
-            + "nameserver 10.96.0.10\noptions ndots:5\n")
+        #expect(
+            text(["10.96.0.10"])
+                == "search default.svc.cluster.local svc.cluster.local cluster.local example.org\n"
+                + "nameserver 10.96.0.10\noptions ndots:5\n")
         #expect(text(["10.96.0.10"]) { $0.spec.dnsPolicy = .default } == host.text)
-        #expect(text(["10.96.0.10"]) {
-            $0.spec.dnsPolicy = .none
-            $0.spec.dnsConfig = PodDNSConfig()
-            $0.spec.dnsConfig?.nameservers = ["1.1.1.1"]
-        } == "nameserver 1.1.1.1\n")
+        #expect(
+            text(["10.96.0.10"]) {
+                $0.spec.dnsPolicy = .none
+                $0.spec.dnsConfig = PodDNSConfig()
+                $0.spec.dnsConfig?.nameservers = ["1.1.1.1"]
+            } == "nameserver 1.1.1.1\n")
     }
 }
 
@@ -148,10 +158,11 @@ struct VolumeContentTests {
         volume.secret = SecretVolumeSource()
         volume.secret?.secretName = "s"
         volume.secret?.defaultMode = 0o400
-        #expect(try content.files(of: volume) == [
-            VolumeFile(path: "password", content: Array("x".utf8), mode: 0o400),
-            VolumeFile(path: "user", content: Array("me".utf8), mode: 0o400),
-        ])
+        #expect(
+            try content.files(of: volume) == [
+                VolumeFile(path: "password", content: Array("x".utf8), mode: 0o400),
+                VolumeFile(path: "user", content: Array("me".utf8), mode: 0o400),
+            ])
         volume.secret?.items = items([("user", "deep/name")])
         #expect(try content.files(of: volume).map(\.path) == ["deep/name"])
         volume.secret?.items = items([("nobody", "x")])
@@ -174,10 +185,11 @@ struct VolumeContentTests {
         second.downwardAPI?.items = [name]
         projected.projected = ProjectedVolumeSource()
         projected.projected?.sources = [first, second]
-        #expect(try content.files(of: projected) == [
-            VolumeFile(path: "app.conf", content: Array("a=1".utf8), mode: 0o644),
-            VolumeFile(path: "logo", content: [0, 255], mode: 0o644),
-            VolumeFile(path: "name", content: Array("web".utf8), mode: 0o644),
-        ])
+        #expect(
+            try content.files(of: projected) == [
+                VolumeFile(path: "app.conf", content: Array("a=1".utf8), mode: 0o644),
+                VolumeFile(path: "logo", content: [0, 255], mode: 0o644),
+                VolumeFile(path: "name", content: Array("web".utf8), mode: 0o644),
+            ])
     }
 }

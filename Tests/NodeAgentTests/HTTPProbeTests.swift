@@ -58,7 +58,9 @@ private final class ProbedServer: Sendable {
             guard let (status, headers, length) = answer(head) else { return }
             var fields = HTTPHeaders(headers)
             fields.add(name: "Content-Length", value: "\(length)")
-            context.write(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: fields))), promise: nil)
+            context.write(
+                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: fields))),
+                promise: nil)
             let body = context.channel.allocator.buffer(repeating: 97, count: length)
             context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
@@ -102,7 +104,8 @@ struct HTTPProbeTests {
             #expect(head.headers.first(name: "accept") == "*/*")
             #expect(head.headers.first(name: "connection") == "close")
             #expect(head.headers.first(name: "host") == "127.0.0.1:\(server.port)")
-            _ = try await check(request(server, headers: [("Host", "example.org"), ("User-Agent", "mine"), ("X-A", "b")]))
+            _ = try await check(
+                request(server, headers: [("Host", "example.org"), ("User-Agent", "mine"), ("X-A", "b")]))
             let second = try #require(server.requests.last)
             #expect(second.headers["host"] == ["example.org"])
             #expect(second.headers["user-agent"] == ["mine"])
@@ -130,18 +133,25 @@ struct HTTPProbeTests {
         var port = 0
         try await ProbedServer.with({ _ in nil }) { port = $0.port }
         let request = HTTPProbeRequest(isTLS: false, host: "127.0.0.1", port: port, path: "/x", headers: [])
-        #expect(await check(request) == .failure(
-            "Get \"http://127.0.0.1:\(port)/x\": dial tcp 127.0.0.1:\(port): connect: connection refused",
-            isRefused: true))
-        #expect(await TCPProbe.check(host: "127.0.0.1", port: port, timeout: .seconds(1)) == .failure(
-            "dial tcp 127.0.0.1:\(port): connect: connection refused", isRefused: true))
+        #expect(
+            await check(request)
+                == .failure(
+                    "Get \"http://127.0.0.1:\(port)/x\": dial tcp 127.0.0.1:\(port): connect: connection refused",
+                    isRefused: true))
+        #expect(
+            await TCPProbe.check(host: "127.0.0.1", port: port, timeout: .seconds(1))
+                == .failure(
+                    "dial tcp 127.0.0.1:\(port): connect: connection refused", isRefused: true))
     }
 
     @Test func aServerThatDoesNotAnswerTimesOut() async throws {
         try await ProbedServer.with({ _ in nil }) { server in
             let outcome = try await check(request(server), timeout: .milliseconds(50))
-            #expect(outcome == .failure(
-                "Get \"http://127.0.0.1:\(server.port)/healthz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"))
+            #expect(
+                outcome
+                    == .failure(
+                        "Get \"http://127.0.0.1:\(server.port)/healthz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+                    ))
             #expect(await TCPProbe.check(host: "127.0.0.1", port: server.port, timeout: .seconds(1)) == .success())
         }
     }
@@ -160,8 +170,10 @@ struct HTTPProbeTests {
                 Issue.record("a redirect to another host is a success with a warning")
                 return
             }
-            #expect(try await check(request(server, path: "/loop")) == .failure(
-                "Get \"http://127.0.0.1:\(server.port)/loop\": stopped after 10 redirects"))
+            #expect(
+                try await check(request(server, path: "/loop"))
+                    == .failure(
+                        "Get \"http://127.0.0.1:\(server.port)/loop\": stopped after 10 redirects"))
         }
     }
 

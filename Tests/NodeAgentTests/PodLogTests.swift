@@ -47,10 +47,13 @@ struct PodLogTests {
 
     @Test func choosesTheContainer() throws {
         #expect(try PodLog(pod(["a"], ["a": running]), options: query()).container == "a")
-        #expect(message(pod(["a", "b"], ["a": running]), query())
-            == "a container name must be specified for pod web, choose one of: [a b]")
-        #expect(message(pod(["a", "b"], inits: ["i"], ["a": running]), query())
-            == "a container name must be specified for pod web, choose one of: [a b] or one of the init containers: [i]")
+        #expect(
+            message(pod(["a", "b"], ["a": running]), query())
+                == "a container name must be specified for pod web, choose one of: [a b]")
+        #expect(
+            message(pod(["a", "b"], inits: ["i"], ["a": running]), query())
+                == "a container name must be specified for pod web, choose one of: [a b] or one of the init containers: [i]"
+        )
         #expect(message(pod(["a"]), query { $0.container = "x" }) == "container x is not valid for pod web")
         var preferred = pod(["a", "b"], ["b": running])
         preferred.metadata.annotations["kubectl.kubernetes.io/default-container"] = "b"
@@ -62,8 +65,9 @@ struct PodLogTests {
         #expect(log.attempt == 3 && log.isRunning)
         #expect(log.path(root: "/logs") == "/logs/default_web_uid-web/a/3.log")
         var restarted = pod(["a"], ["a": running])
-        #expect(message(restarted, query { $0.previous = true })
-            == "previous terminated container \"a\" in pod \"web\" not found")
+        #expect(
+            message(restarted, query { $0.previous = true })
+                == "previous terminated container \"a\" in pod \"web\" not found")
         restarted.status.containerStatuses[0].lastState.terminated = ContainerStateTerminated()
         #expect(try PodLog(restarted, options: query { $0.previous = true }).attempt == 2)
         // In a crash loop the last attempt is both the present and the previous one.
@@ -77,7 +81,8 @@ struct PodLogTests {
         ("ErrImagePull", "image can't be pulled"), ("ImagePullBackOff", "trying and failing to pull image"),
     ])
     func saysWhatAContainerWaitsFor(reason: String, words: String) {
-        #expect(message(pod(["a"], ["a": waiting(reason)]), query())
-            == "container \"a\" in pod \"web\" is waiting to start: \(words)")
+        #expect(
+            message(pod(["a"], ["a": waiting(reason)]), query())
+                == "container \"a\" in pod \"web\" is waiting to start: \(words)")
     }
 }

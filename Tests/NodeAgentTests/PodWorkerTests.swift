@@ -25,9 +25,10 @@ struct PodWorkerTests {
             }
             #expect(node.runtime.calls == [.startSandbox("uid-web"), .startContainer("web", attempt: 0)])
             await node.api.events("Started")
-            #expect(await node.api.events("Pulled").map(\.message) == [
-                "Container image \"web:1\" already present on machine and can be accessed by the pod"
-            ])
+            #expect(
+                await node.api.events("Pulled").map(\.message) == [
+                    "Container image \"web:1\" already present on machine and can be accessed by the pod"
+                ])
             #expect(await node.api.events("Created").map(\.involvedObject.fieldPath) == ["spec.containers{web}"])
         }
     }
@@ -36,9 +37,11 @@ struct PodWorkerTests {
         try await TestNode.run { node in
             try await node.create(.test(containers: ["a", "b", "c"]))
             try await node.api.pod("web") { $0.isReady }
-            #expect(node.runtime.calls.dropFirst() == [
-                .startContainer("a", attempt: 0), .startContainer("b", attempt: 0), .startContainer("c", attempt: 0),
-            ])
+            #expect(
+                node.runtime.calls.dropFirst() == [
+                    .startContainer("a", attempt: 0), .startContainer("b", attempt: 0),
+                    .startContainer("c", attempt: 0),
+                ])
         }
     }
 
@@ -74,9 +77,10 @@ struct PodWorkerTests {
             // Its end was told before it went.
             let final = node.api.requests.last { $0.subresource == "status" && $0.resource == "pods" }
             #expect(final?.body?[path: "status", "phase"] == "Failed")
-            #expect(Set(await node.api.events("Killing", atLeast: 2).map(\.message)) == [
-                "Stopping container a", "Stopping container b",
-            ])
+            #expect(
+                Set(await node.api.events("Killing", atLeast: 2).map(\.message)) == [
+                    "Stopping container a", "Stopping container b",
+                ])
         }
     }
 
@@ -116,9 +120,11 @@ struct PodWorkerTests {
             node.runtime.exit("uid-web", "two", code: 0)
             let pod = try await node.api.pod("web") { $0.isReady }
             #expect(pod.state("one")?.state.terminated?.reason == "Completed")
-            #expect(node.runtime.calls.dropFirst() == [
-                .startContainer("one", attempt: 0), .startContainer("two", attempt: 0), .startContainer("web", attempt: 0),
-            ])
+            #expect(
+                node.runtime.calls.dropFirst() == [
+                    .startContainer("one", attempt: 0), .startContainer("two", attempt: 0),
+                    .startContainer("web", attempt: 0),
+                ])
         }
     }
 
@@ -126,7 +132,9 @@ struct PodWorkerTests {
         try await TestNode.run { node in
             try await node.create(
                 .test(policy: .never) {
-                    $0.spec.initContainers = [Container.test("side").with { $0.restartPolicy = .init(rawValue: "Always") }]
+                    $0.spec.initContainers = [
+                        Container.test("side").with { $0.restartPolicy = .init(rawValue: "Always") }
+                    ]
                 })
             try await node.api.pod("web") { $0.isReady }
             node.runtime.exit("uid-web", "web", code: 0)
@@ -148,7 +156,9 @@ struct PodWorkerTests {
                     variable.valueFrom?.secretKeyRef?.key = "url"
                     $0.spec.containers[0].env = [variable]
                 })
-            let pod = try await node.api.pod("web") { $0.state("web")?.state.waiting?.reason == "CreateContainerConfigError" }
+            let pod = try await node.api.pod("web") {
+                $0.state("web")?.state.waiting?.reason == "CreateContainerConfigError"
+            }
             #expect(pod.state("web")?.state.waiting?.message == "secret \"db-secret\" not found")
             var secret = Secret()
             secret.metadata.name = "db-secret"
@@ -164,9 +174,10 @@ struct PodWorkerTests {
             await node.clock.sleeper(for: .seconds(2))
             node.clock.advance(by: .seconds(2))
             try await node.api.pod("web") { $0.isReady }
-            #expect(node.runtime.configuration(of: "web")?.environment == [
-                EnvironmentVariable(name: "URL", value: "postgres://db")
-            ])
+            #expect(
+                node.runtime.configuration(of: "web")?.environment == [
+                    EnvironmentVariable(name: "URL", value: "postgres://db")
+                ])
         }
     }
 
@@ -189,7 +200,8 @@ struct PodWorkerTests {
 
     @Test func aFailedSandboxIsTriedAgain() async throws {
         try await TestNode.run { node in
-            node.runtime.fail("sandbox", RuntimeError(.sandbox, step: "bridge", object: "mkl0", message: "no bridge mkl0"))
+            node.runtime.fail(
+                "sandbox", RuntimeError(.sandbox, step: "bridge", object: "mkl0", message: "no bridge mkl0"))
             try await node.create(.test())
             let event = await node.api.events("FailedCreatePodSandBox")
             #expect(event.first?.message == "Failed to create pod sandbox: no bridge mkl0")
@@ -206,11 +218,13 @@ struct PodWorkerTests {
             node.runtime.loseSandbox("uid-web")
             let pod = try await node.api.pod("web") { $0.isReady && $0.state("web")?.restartCount == 1 }
             #expect(pod.state("web")?.lastState.terminated?.reason == "ContainerStatusUnknown")
-            #expect(node.runtime.calls.suffix(3) == [
-                .removeSandbox("uid-web"), .startSandbox("uid-web"), .startContainer("web", attempt: 1),
-            ])
-            #expect(await node.api.events("SandboxChanged").first?.message
-                == "Pod sandbox changed, it will be killed and re-created.")
+            #expect(
+                node.runtime.calls.suffix(3) == [
+                    .removeSandbox("uid-web"), .startSandbox("uid-web"), .startContainer("web", attempt: 1),
+                ])
+            #expect(
+                await node.api.events("SandboxChanged").first?.message
+                    == "Pod sandbox changed, it will be killed and re-created.")
         }
     }
 
@@ -244,8 +258,10 @@ struct PodWorkerTests {
             try await node.create(.test { $0.spec.containers[0].resources.requests = ["cpu": "5"] })
             let pod = try await node.api.pod("web") { $0.status.phase == .failed }
             #expect(pod.status.reason == "OutOfcpu")
-            #expect(pod.status.message
-                == "Pod was rejected: Node didn't have enough resource: cpu, requested: 5000, used: 0, capacity: 4000")
+            #expect(
+                pod.status.message
+                    == "Pod was rejected: Node didn't have enough resource: cpu, requested: 5000, used: 0, capacity: 4000"
+            )
         }
     }
 

@@ -93,7 +93,11 @@ struct ProbeRunnerTests {
     @Test func thresholdsCountInARow() async {
         let run = Run()
         run.script.answer(.success(), .failure("a"), .success(), .success())
-        let task = run.start(.readiness, .http { $0.successThreshold = 2; $0.failureThreshold = 2 })
+        let task = run.start(
+            .readiness,
+            .http {
+                $0.successThreshold = 2; $0.failureThreshold = 2
+            })
         for _ in 0..<3 {
             await run.clock.sleeper(for: .seconds(10))
             #expect(!run.seen.contains(.result(true)))

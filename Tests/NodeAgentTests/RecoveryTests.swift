@@ -125,7 +125,9 @@ struct RecoveryTests {
         }
         let second = runtime()
         try await TestNode.run(api: api, clock: clock, runtime: second) { node in
-            let pod = try await node.api.pod("web") { $0.state("web")?.restartCount == 1 && $0.state("web")?.ready == true }
+            let pod = try await node.api.pod("web") {
+                $0.state("web")?.restartCount == 1 && $0.state("web")?.ready == true
+            }
             #expect(pod.state("done")?.state.terminated?.exitCode == 0)
             #expect(second.calls == [.startSandbox("uid-web"), .startContainer("web", attempt: 1)])
         }
@@ -156,7 +158,9 @@ struct RecoveryTests {
             try await node.create(.test("later"))
             try await node.api.pod("later") { $0.isReady }
             #expect(node.runtime.calls.filter { $0 == .startSandbox("uid-web") }.isEmpty)
-            #expect(node.api.requests.filter { $0.resource == "pods" && $0.subresource == "status" && $0.name == "web" }.count == writes)
+            #expect(
+                node.api.requests.filter { $0.resource == "pods" && $0.subresource == "status" && $0.name == "web" }
+                    .count == writes)
             // And still deletes it when it is told to.
             try await node.delete("web")
             await node.api.waitUntilGone("web")
@@ -192,8 +196,9 @@ struct RecoveryTests {
         status.lastState.terminated?.finishedAt = Timestamp(seconds: 10_000)
         pod.status.containerStatuses = [status]
         let facts = PodFacts(recovering: pod, sandbox: nil, backoffCap: .seconds(300), now: 10_001_000_000_000)
-        #expect(facts.restartDecision(for: pod.spec.containers[0], isInit: false, now: 10_001_000_000_000)
-            == .wait(until: 10_020_000_000_000))
+        #expect(
+            facts.restartDecision(for: pod.spec.containers[0], isInit: false, now: 10_001_000_000_000)
+                == .wait(until: 10_020_000_000_000))
     }
 
     @Test func theRuntimeKnowsBetterThanTheStatus() {

@@ -16,8 +16,9 @@ struct RestartTests {
             for (restarts, seconds) in [(2, 10), (3, 20), (4, 40)] as [(Int32, Int64)] {
                 node.runtime.exit("uid-web", "web", code: 1)
                 let pod = try await node.api.pod("web") { $0.state("web")?.state.waiting?.reason == "CrashLoopBackOff" }
-                #expect(pod.state("web")?.state.waiting?.message
-                    == "back-off \(seconds)s restarting failed container=web pod=web_default(uid-web)")
+                #expect(
+                    pod.state("web")?.state.waiting?.message
+                        == "back-off \(seconds)s restarting failed container=web pod=web_default(uid-web)")
                 #expect(pod.state("web")?.lastState.terminated?.exitCode == 1)
                 #expect(pod.status.phase == .running)
                 #expect(pod.condition(.ready)?.message == "containers with unready status: [web]")
@@ -25,8 +26,9 @@ struct RestartTests {
                 node.clock.advance(by: .seconds(seconds))
                 try await node.api.pod("web") { $0.state("web")?.restartCount == restarts && $0.isReady }
             }
-            #expect(await node.api.events("BackOff").first?.message
-                == "Back-off restarting failed container web in pod web_default(uid-web)")
+            #expect(
+                await node.api.events("BackOff").first?.message
+                    == "Back-off restarting failed container web in pod web_default(uid-web)")
         }
     }
 
@@ -55,9 +57,10 @@ struct RestartTests {
         #expect(CrashBackoff(cap: .seconds(300), restarts: 0, lastStart: 0).delay == nil)
     }
 
-    @Test(arguments: [
-        (RestartPolicy.never, 0, PodPhase.succeeded), (.never, 3, .failed), (.onFailure, 0, .succeeded),
-    ] as [(RestartPolicy, Int32, PodPhase)])
+    @Test(
+        arguments: [
+            (RestartPolicy.never, 0, PodPhase.succeeded), (.never, 3, .failed), (.onFailure, 0, .succeeded),
+        ] as [(RestartPolicy, Int32, PodPhase)])
     func endsAsThePolicySays(policy: RestartPolicy, code: Int32, phase: PodPhase) async throws {
         try await TestNode.run { node in
             try await node.create(.test(policy: policy))
@@ -99,8 +102,14 @@ struct RestartTests {
 
     @Test func aCommandThatCannotBeRunIsAStartError() async throws {
         try await TestNode.run { node in
-            node.runtime.fail("web", RuntimeError(.start, step: "exec", object: "/nope", errno: 2, message: "exec /nope: no such file or directory"))
-            node.runtime.fail("web", RuntimeError(.start, step: "exec", object: "/nope", errno: 2, message: "exec /nope: no such file or directory"))
+            node.runtime.fail(
+                "web",
+                RuntimeError(
+                    .start, step: "exec", object: "/nope", errno: 2, message: "exec /nope: no such file or directory"))
+            node.runtime.fail(
+                "web",
+                RuntimeError(
+                    .start, step: "exec", object: "/nope", errno: 2, message: "exec /nope: no such file or directory"))
             try await node.create(.test())
             let first = try await node.api.pod("web") { $0.state("web")?.state.waiting?.reason == "RunContainerError" }
             #expect(first.state("web")?.state.waiting?.message == "exec /nope: no such file or directory")
@@ -116,7 +125,10 @@ struct RestartTests {
 
     @Test func aStartErrorOfAPodThatIsNeverRestartedFailsIt() async throws {
         try await TestNode.run { node in
-            node.runtime.fail("web", RuntimeError(.start, step: "exec", object: "/nope", errno: 13, message: "exec /nope: permission denied"))
+            node.runtime.fail(
+                "web",
+                RuntimeError(.start, step: "exec", object: "/nope", errno: 13, message: "exec /nope: permission denied")
+            )
             try await node.create(.test(policy: .never))
             let pod = try await node.api.pod("web") { $0.status.phase == .failed }
             #expect(pod.state("web")?.state.terminated?.reason == "StartError")
@@ -151,8 +163,9 @@ struct RestartTests {
             try await node.create(.test { $0.spec.containers[0].readinessProbe = .http() })
             let pod = try await node.api.pod("web") { $0.state("web")?.state.running != nil }
             #expect(!pod.isReady)
-            #expect(await node.api.events("Unhealthy").first?.message
-                == "Readiness probe failed: HTTP probe failed with statuscode: 503")
+            #expect(
+                await node.api.events("Unhealthy").first?.message
+                    == "Readiness probe failed: HTTP probe failed with statuscode: 503")
             node.probe.answer(.success())
             await node.clock.sleeper(for: .seconds(10))
             node.clock.advance(by: .seconds(10))
@@ -176,9 +189,10 @@ struct RestartTests {
             try await node.create(.test { $0.spec.containers[0].livenessProbe = .http { $0.failureThreshold = 1 } })
             try await node.api.pod("web") { $0.state("web")?.restartCount == 1 && $0.isReady }
             #expect(node.runtime.calls.contains(.stopContainer("web", grace: .seconds(30))))
-            #expect(await node.api.events("Killing").map(\.message) == [
-                "Container web failed liveness probe, will be restarted"
-            ])
+            #expect(
+                await node.api.events("Killing").map(\.message) == [
+                    "Container web failed liveness probe, will be restarted"
+                ])
         }
     }
 

@@ -29,9 +29,11 @@ struct StatusTests {
                     ContainerExit(code: code, signal: 0, finishedAt: 102 * second, oomKilled: false))
             }
             if case .notReady = state {
-                facts.containers[name]?.started(attempt, at: 101 * second, hasStartupProbe: false, hasReadinessProbe: true)
+                facts.containers[name]?.started(
+                    attempt, at: 101 * second, hasStartupProbe: false, hasReadinessProbe: true)
             } else {
-                facts.containers[name]?.started(attempt, at: 101 * second, hasStartupProbe: false, hasReadinessProbe: false)
+                facts.containers[name]?.started(
+                    attempt, at: 101 * second, hasStartupProbe: false, hasReadinessProbe: false)
             }
         }
         change(&facts)
@@ -78,7 +80,10 @@ struct StatusTests {
         let table: [([String: State], PodConditionType, Bool, String, String)] = [
             ([:], .containersReady, false, "ContainersNotReady", "containers with unready status: [a b]"),
             (["a": .running], .ready, false, "ContainersNotReady", "containers with unready status: [b]"),
-            (["a": .running, "b": .notReady], .ready, false, "ContainersNotReady", "containers with unready status: [b]"),
+            (
+                ["a": .running, "b": .notReady], .ready, false, "ContainersNotReady",
+                "containers with unready status: [b]"
+            ),
             (["a": .running, "b": .running], .ready, true, "", ""),
             (["a": .ended(0), "b": .ended(0)], .ready, false, "PodCompleted", ""),
             (["a": .ended(0), "b": .ended(0)], .initialized, true, "PodCompleted", ""),
@@ -100,7 +105,8 @@ struct StatusTests {
         let before = Self.status(Self.facts(pod, [:]))
         var facts = Self.facts(pod, ["web": .running])
         let after = PodStatusDerivation(
-            facts: facts, previous: before, nodeAddress: "", now: 110 * Self.second).status()
+            facts: facts, previous: before, nodeAddress: "", now: 110 * Self.second
+        ).status()
         func time(_ status: PodStatus, _ type: PodConditionType) -> Int64? {
             status.conditions.first { $0.type == type }?.lastTransitionTime?.seconds
         }
@@ -117,8 +123,9 @@ struct StatusTests {
     @Test func whatContainersWaitFor() {
         #expect(Self.status(Self.facts(.test(), [:])).containerStatuses[0].state.waiting?.reason == "ContainerCreating")
         let initializing = Pod.test { $0.spec.initContainers = [.test("i")] }
-        #expect(Self.status(Self.facts(initializing, ["i": .running])).containerStatuses[0].state.waiting?.reason
-            == "PodInitializing")
+        #expect(
+            Self.status(Self.facts(initializing, ["i": .running])).containerStatuses[0].state.waiting?.reason
+                == "PodInitializing")
         // One that will be started again at once shows how it ended; one that waits shows that.
         let ended = Self.facts(.test(), ["web": .ended(1)])
         #expect(Self.status(ended).containerStatuses[0].state.terminated?.exitCode == 1)

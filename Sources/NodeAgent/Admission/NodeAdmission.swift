@@ -17,7 +17,9 @@ struct NodeAdmission: Sendable {
         if !pod.spec.nodeSelector.allSatisfy({ labels[$0.key] == $0.value }) {
             return Rejection(
                 reason: PodReason.nodeAffinity,
-                message: "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
+                message:
+                    "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
+            )
         }
         if let room = allocatable["pods"], others.count + 1 > room.value {
             return outOf("pods", requested: 1, used: Int64(others.count), capacity: room.value)

@@ -26,7 +26,8 @@ enum ImageName {
         let parts = digest.split(separator: ":", omittingEmptySubsequences: false)
         return parts.count == 2 && !parts[0].isEmpty && parts[1].utf8.count >= 32
             && parts[1].utf8.allSatisfy {
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
             }
     }
 
@@ -48,7 +49,8 @@ enum ImageName {
             let start = index
             while index < bytes.count, !isSmall(bytes[index]) { index += 1 }
             let separator = String(decoding: bytes[start..<index], as: UTF8.self)
-            guard separator == "." || separator == "_" || separator == "__" || separator.allSatisfy({ $0 == "-" }) else {
+            guard separator == "." || separator == "_" || separator == "__" || separator.allSatisfy({ $0 == "-" })
+            else {
                 return false
             }
         }

@@ -63,7 +63,9 @@ struct ContainerEnvironment: Sendable {
             throw .missingKey(reference.key, in: "Secret", objects.namespace, reference.name)
         }
         if let reference = source.configMapKeyRef {
-            guard let configMap = try objects.configMap(reference.name, optional: reference.optional) else { return nil }
+            guard let configMap = try objects.configMap(reference.name, optional: reference.optional) else {
+                return nil
+            }
             if let value = configMap.data[reference.key] { return value }
             if reference.optional == true { return nil }
             throw .missingKey(reference.key, in: "ConfigMap", objects.namespace, reference.name)

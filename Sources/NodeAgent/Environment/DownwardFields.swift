@@ -71,7 +71,8 @@ struct DownwardFields: Sendable {
             ? resources.limits[parts[1]] ?? allocatable[parts[1]] : resources.requests[parts[1]]
         let isCPU = parts[1] == "cpu"
         let divisor = selector.divisor.flatMap { $0.sign > 0 ? $0 : nil } ?? "1"
-        let (dividend, by) = isCPU
+        let (dividend, by) =
+            isCPU
             ? (amount?.milliValue ?? 0, divisor.milliValue) : (amount?.value ?? 0, divisor.value)
         return String((dividend + by - 1) / max(by, 1))
     }

@@ -35,7 +35,8 @@ struct ResolverConfiguration: Sendable, Hashable {
         } else if isCluster, !clusterDNS.isEmpty {
             nameservers = clusterDNS
             searches =
-                ["\(pod.metadata.namespace).svc.\(clusterDomain)", "svc.\(clusterDomain)", clusterDomain] + host.searches
+                ["\(pod.metadata.namespace).svc.\(clusterDomain)", "svc.\(clusterDomain)", clusterDomain]
+                + host.searches
             options = ["ndots:5"]
         } else {
             self = host

@@ -23,7 +23,8 @@ struct PodLog: Sendable, Hashable {
         let name = container
         guard let status = statuses.first(where: { $0.name == name }) else {
             throw Self.refused(
-                "container \"\(name)\" in pod \"\(pod.metadata.name)\" is waiting to start: \(WaitingReason.containerCreating)")
+                "container \"\(name)\" in pod \"\(pod.metadata.name)\" is waiting to start: \(WaitingReason.containerCreating)"
+            )
         }
         if options.previous {
             guard status.lastState.terminated != nil else {

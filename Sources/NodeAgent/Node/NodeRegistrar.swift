@@ -92,7 +92,8 @@ struct NodeRegistrar: Sendable {
             let was = before?.conditions.first { $0.type == condition.type }?.status
             guard was != condition.status else { continue }
             switch (condition.type, condition.status) {
-            case (.ready, .true): record(.normal, EventReason.nodeReady, "Node \(configuration.nodeName) status is now: NodeReady")
+            case (.ready, .true):
+                record(.normal, EventReason.nodeReady, "Node \(configuration.nodeName) status is now: NodeReady")
             case (.memoryPressure, .false):
                 record(
                     .normal, EventReason.nodeHasSufficientMemory,
@@ -179,7 +180,8 @@ struct NodeRegistrar: Sendable {
         condition.message = message
         condition.lastHeartbeatTime = time.now
         let before = previous?.conditions.first { $0.type == type }
-        condition.lastTransitionTime = (before?.status == condition.status ? before?.lastTransitionTime : nil) ?? time.now
+        condition.lastTransitionTime =
+            (before?.status == condition.status ? before?.lastTransitionTime : nil) ?? time.now
         return condition
     }
 

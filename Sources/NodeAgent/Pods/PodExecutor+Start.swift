@@ -52,7 +52,9 @@ extension PodExecutor {
             let message =
                 "Failed to apply default image tag \"\(name)\": couldn't parse image name \"\(name)\": invalid reference format"
             around.record(pod, .warning, reason: EventReason.inspectFailed, message: message, container: container.name)
-            throw failed(ContainerFailure(kind: .image, reason: WaitingReason.invalidImageName, message: message), pod, container)
+            throw failed(
+                ContainerFailure(kind: .image, reason: WaitingReason.invalidImageName, message: message), pod, container
+            )
         }
         let image: ImageInfo?
         do {
@@ -60,7 +62,9 @@ extension PodExecutor {
         } catch {
             let message = "Failed to inspect image \"\(name)\": \(RuntimeError(wrapping: error).message)"
             around.record(pod, .warning, reason: EventReason.inspectFailed, message: message, container: container.name)
-            throw failed(ContainerFailure(kind: .other, reason: WaitingReason.imageInspectError, message: message), pod, container)
+            throw failed(
+                ContainerFailure(kind: .other, reason: WaitingReason.imageInspectError, message: message), pod,
+                container)
         }
         if let image {
             var message = "Container image \"\(name)\" already present on machine and can be accessed by the pod"
@@ -75,7 +79,8 @@ extension PodExecutor {
             around.record(
                 pod, .warning, reason: EventReason.errImageNeverPull, message: message, container: container.name)
             throw failed(
-                ContainerFailure(kind: .other, reason: WaitingReason.errImageNeverPull, message: message), pod, container)
+                ContainerFailure(kind: .other, reason: WaitingReason.errImageNeverPull, message: message), pod,
+                container)
         }
         throw missingImage(container, pod)
     }
@@ -141,7 +146,8 @@ extension PodExecutor {
         case .configuration:
             return failed(
                 ContainerFailure(
-                    kind: .other, reason: WaitingReason.createContainerConfigError, message: error.message), pod, container)
+                    kind: .other, reason: WaitingReason.createContainerConfigError, message: error.message), pod,
+                container)
         case .start:
             around.record(pod, reason: EventReason.created, message: "Container created", container: container.name)
             return failed(

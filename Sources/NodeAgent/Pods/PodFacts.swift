@@ -103,7 +103,8 @@ struct PodFacts: Sendable {
         {
             requestEnd(
                 .failure(
-                    reason: PodReason.deadlineExceeded, message: "Pod was active on the node longer than the specified deadline"))
+                    reason: PodReason.deadlineExceeded,
+                    message: "Pod was active on the node longer than the specified deadline"))
         }
         for name in pod.spec.initContainers.lazy.filter({ !$0.isSidecar }).map(\.name)
         where containers[name]?.end?.code == 0 && containers[name]?.end?.isLost == false {

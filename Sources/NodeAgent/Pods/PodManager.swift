@@ -85,10 +85,9 @@ actor PodManager {
                 facts.requestEnd(.failure(reason: rejection.reason, message: rejection.message))
                 around.record(pod, .warning, reason: rejection.reason, message: rejection.message)
             } else if let problem = unenforced {
+                // What to do about it is in the runtime's words: they know how the host is set up.
                 let message =
-                    around.configuration.bestEffortLimits
-                    ? "running without enforcement: \(problem)"
-                    : "\(problem); or start the node with --cgroup-enforcement=best-effort to run it without them"
+                    around.configuration.bestEffortLimits ? "running without enforcement: \(problem)" : problem
                 unenforced = message
                 if !around.configuration.bestEffortLimits { facts.unenforceable = message }
                 if isNew { around.record(pod, .warning, reason: EventReason.unenforceableLimits, message: message) }
@@ -132,7 +131,8 @@ actor PodManager {
             let known = (try? await around.volumes.pool.run { [store = around.volumes.store] in store.pods() }) ?? []
             for uid in known.subtracting(present) {
                 do { try await around.volumes.removeAll(uid: uid) } catch {
-                    around.logger.error("orphaned volumes not removed", metadata: ["uid": "\(uid)", "error": "\(error)"])
+                    around.logger.error(
+                        "orphaned volumes not removed", metadata: ["uid": "\(uid)", "error": "\(error)"])
                 }
             }
         }

@@ -336,7 +336,9 @@ actor PodWorker {
     private func startProbes(of name: String) {
         let known = facts.facts(name)
         guard let container = container(name), let attempt = known.latest, known.isRunning else { return }
-        var wanted: [(ProbeKind, Probe?)] = [(.readiness, container.readinessProbe), (.liveness, container.livenessProbe)]
+        var wanted: [(ProbeKind, Probe?)] = [
+            (.readiness, container.readinessProbe), (.liveness, container.livenessProbe),
+        ]
         if !known.hasStarted { wanted = [(.startup, container.startupProbe)] }
         if facts.lifecycle.isEnding { wanted.removeAll { $0.0 != .readiness } }
         for case (let kind, let probe?) in wanted {

@@ -70,7 +70,8 @@ enum HTTPProbe {
                 return .failure(get + "context deadline exceeded (Client.Timeout exceeded while awaiting headers)")
             }
             return .failure(get + failure.words(host: request.host, port: request.port), isRefused: failure.isRefused)
-        case is HTTPParserError: return .failure(get + "net/http: HTTP/1.x transport connection broken: malformed HTTP response")
+        case is HTTPParserError:
+            return .failure(get + "net/http: HTTP/1.x transport connection broken: malformed HTTP response")
         default: return .failure(get + "\(error)")
         }
     }

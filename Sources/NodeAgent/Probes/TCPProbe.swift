@@ -10,7 +10,8 @@ enum TCPProbe {
             channel.close(promise: nil)
             return .success()
         } catch {
-            return .failure(ConnectFailure(error).words(host: host, port: port), isRefused: ConnectFailure(error).isRefused)
+            return .failure(
+                ConnectFailure(error).words(host: host, port: port), isRefused: ConnectFailure(error).isRefused)
         }
     }
 }

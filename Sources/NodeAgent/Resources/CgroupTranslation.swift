@@ -41,7 +41,11 @@ enum CgroupTranslation {
         var starting: Int64 = 0
         for (index, (container, limit)) in running {
             // An init container is alone with the sidecars before it; taking the largest with all of them is no less.
-            if index < spec.containers.count || container.isSidecar { sum += limit } else { starting = max(starting, limit) }
+            if index < spec.containers.count || container.isSidecar {
+                sum += limit
+            } else {
+                starting = max(starting, limit)
+            }
         }
         let sidecars = zip(spec.initContainers, limits.dropFirst(spec.containers.count))
             .reduce(0) { $1.0.isSidecar ? $0 + $1.1 : $0 }

@@ -50,7 +50,8 @@ extension PodStatusDerivation {
     }
 
     private func sandboxCondition(_ status: PodStatus) -> Wanted {
-        Wanted(.podReadyToStartContainers, facts.sandbox == .up && status.phase != .failed && status.phase != .succeeded)
+        Wanted(
+            .podReadyToStartContainers, facts.sandbox == .up && status.phase != .failed && status.phase != .succeeded)
     }
 
     private func initialized(_ status: PodStatus) -> Wanted {
@@ -75,7 +76,8 @@ extension PodStatusDerivation {
         guard !status.containerStatuses.isEmpty else {
             return Wanted(.containersReady, false, ConditionReason.unknownContainerStatuses)
         }
-        let sidecars = zip(facts.pod.spec.initContainers, status.initContainerStatuses).filter { $0.0.isSidecar }.map(\.1)
+        let sidecars = zip(facts.pod.spec.initContainers, status.initContainerStatuses).filter { $0.0.isSidecar }.map(
+            \.1)
         let unready = (sidecars + status.containerStatuses).filter { !$0.ready }.map(\.name)
         guard !unready.isEmpty else { return Wanted(.containersReady, true) }
         return Wanted(

@@ -8,14 +8,18 @@ public enum HostPath {
         switch type {
         case "": break
         case "DirectoryOrCreate":
-            if !FileAccess.exists(path) { try make(path) { (path) throws(SystemError) in
-                try FileAccess.makeDirectories(path, mode: 0o755)
-            } }
+            if !FileAccess.exists(path) {
+                try make(path) { (path) throws(SystemError) in
+                    try FileAccess.makeDirectories(path, mode: 0o755)
+                }
+            }
             try require(path, .directory, "a directory")
         case "FileOrCreate":
-            if !FileAccess.exists(path) { try make(path) { (path) throws(SystemError) in
-                try FileAccess.createFile(path, mode: 0o644)
-            } }
+            if !FileAccess.exists(path) {
+                try make(path) { (path) throws(SystemError) in
+                    try FileAccess.createFile(path, mode: 0o644)
+                }
+            }
             try require(path, .file, "a file")
         case "Directory": try require(path, .directory, "a directory")
         case "File": try require(path, .file, "a file")

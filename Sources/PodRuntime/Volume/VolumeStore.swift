@@ -65,10 +65,10 @@ public struct VolumeStore: Sendable {
                 let name = String(component)
                 do throws(SystemError) {
                     directory = try directory.open(.beneathWithoutLinks, name, O_RDONLY | O_DIRECTORY)
-                } catch where error.errno == ENOENT {
+                } catch  where error.errno == ENOENT {
                     try FileAccess.makeDirectory("\(directory.procPath)/\(name)", mode: 0o755)
                     directory = try directory.open(.beneathWithoutLinks, name, O_RDONLY | O_DIRECTORY)
-                } catch where error.errno == ENOTDIR || error.errno == ELOOP {
+                } catch  where error.errno == ENOTDIR || error.errno == ELOOP {
                     // A file, or one of our own links to one: the mount resolves it and finds out.
                     return
                 }

@@ -36,7 +36,8 @@ final class FakeRuntime: Runtime, ImageProvider {
         (events, event) = AsyncStream.makeStream()
         self.now = now
         capabilities = HostCapabilities(
-            controllers: controllers, missing: ["memory": "controller memory is bound to cgroup v1"],
+            controllers: controllers,
+            missing: ["memory": "controller memory is bound to cgroup v1; use --cgroup-enforcement=best-effort"],
             memoryBytes: 8 << 30, cpuCount: 4, kernelRelease: "6.1.0", bootID: "boot-1")
         state.withLock { $0.images = images }
     }
@@ -45,7 +46,9 @@ final class FakeRuntime: Runtime, ImageProvider {
 
     var calls: [Call] { state.withLock { $0.calls } }
     var sandboxes: [String: SandboxStatus] { state.withLock { $0.sandboxes } }
-    func configuration(of container: String) -> ContainerConfiguration? { state.withLock { $0.configurations[container] } }
+    func configuration(of container: String) -> ContainerConfiguration? {
+        state.withLock { $0.configurations[container] }
+    }
     func add(image: String) { state.withLock { _ = $0.images.insert(image) } }
     func hold(stops: Bool) { state.withLock { $0.isHoldingStops = stops } }
 
@@ -78,7 +81,8 @@ final class FakeRuntime: Runtime, ImageProvider {
 
     private func end(_ sandbox: String, _ name: String, code: Int32, oomKilled: Bool = false) -> ContainerStatus? {
         state.withLock { state in
-            guard let index = state.sandboxes[sandbox]?.containers.lastIndex(where: { $0.name == name && $0.exit == nil })
+            guard
+                let index = state.sandboxes[sandbox]?.containers.lastIndex(where: { $0.name == name && $0.exit == nil })
             else { return nil }
             let exit = ContainerExit(
                 code: code, signal: code > 128 ? code - 128 : 0, finishedAt: now(), oomKilled: oomKilled)

@@ -19,7 +19,8 @@ final class ManualClock: Clock, Sendable {
         var now = Instant(offset: .zero)
         var sleepers: [Int: Sleeper] = [:]
         var nextSleeper = 0
-        var watchers: [Int: (isMet: @Sendable ([Duration]) -> Bool, continuation: CheckedContinuation<Void, Never>)] = [:]
+        var watchers: [Int: (isMet: @Sendable ([Duration]) -> Bool, continuation: CheckedContinuation<Void, Never>)] =
+            [:]
     }
 
     /// 2026-01-02T03:04:05Z

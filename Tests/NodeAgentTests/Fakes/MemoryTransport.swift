@@ -7,7 +7,8 @@ final class MemoryTransport: APITransport {
         var objects: [String: JSONValue] = [:]
         var version: Int64 = 0
         var watchers: [Int: (prefix: String, send: AsyncThrowingStream<RawWatchEvent, any Error>.Continuation)] = [:]
-        var waiters: [(isMet: @Sendable ([String: JSONValue]) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+        var waiters:
+            [(isMet: @Sendable ([String: JSONValue]) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
         var requests: [APIRequest] = []
         var next = 0
         /// Requests that are refused with 500: how many more, by verb.
