@@ -22,13 +22,13 @@
 #include <unistd.h>
 
 // The call's value or -errno, again where a signal interrupted it.
-#define RETRY(expression)                                                                                             \
-	({                                                                                                            \
-		__typeof__(expression) result_;                                                                       \
-		do                                                                                                    \
-			result_ = (expression);                                                                       \
-		while (result_ == -1 && errno == EINTR);                                                              \
-		result_ == -1 ? -errno : result_;                                                                     \
+#define RETRY(expression)                                                                                              \
+	({                                                                                                             \
+		__typeof__(expression) result_;                                                                        \
+		do                                                                                                     \
+			result_ = (expression);                                                                        \
+		while (result_ == -1 && errno == EINTR);                                                               \
+		result_ == -1 ? -errno : result_;                                                                      \
 	})
 
 int clx_open(int dirfd, const char *path, int flags, unsigned mode)
@@ -126,8 +126,7 @@ int clx_fsopen(const char *type)
 
 int clx_fsconfig_set(int fd, const char *key, const char *value)
 {
-	return (int)RETRY(
-		syscall(SYS_fsconfig, fd, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0));
+	return (int)RETRY(syscall(SYS_fsconfig, fd, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0));
 }
 
 int clx_fsconfig_create(int fd)
@@ -141,13 +140,13 @@ int clx_fsmount(int fd, unsigned attributes)
 }
 
 int clx_mount_setattr(int fd, const char *path, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation,
-                      int user_namespace_fd)
+		      int user_namespace_fd)
 {
 	struct mount_attr attributes = {
-		.attr_set = set,
-		.attr_clr = clear,
-		.propagation = propagation,
-		.userns_fd = user_namespace_fd < 0 ? 0 : (uint64_t)user_namespace_fd,
+	    .attr_set = set,
+	    .attr_clr = clear,
+	    .propagation = propagation,
+	    .userns_fd = user_namespace_fd < 0 ? 0 : (uint64_t)user_namespace_fd,
 	};
 	return (int)RETRY(syscall(SYS_mount_setattr, fd, path, flags, &attributes, sizeof attributes));
 }
@@ -344,10 +343,10 @@ int64_t clx_receive(int fd, void *bytes, size_t length, int *fds, size_t capacit
 	} control;
 	struct iovec vector = {.iov_base = bytes, .iov_len = length};
 	struct msghdr message = {
-		.msg_iov = &vector,
-		.msg_iovlen = 1,
-		.msg_control = control.buffer,
-		.msg_controllen = sizeof control.buffer,
+	    .msg_iov = &vector,
+	    .msg_iovlen = 1,
+	    .msg_control = control.buffer,
+	    .msg_controllen = sizeof control.buffer,
 	};
 	*fd_count = 0;
 	ssize_t received = RETRY(recvmsg(fd, &message, MSG_CMSG_CLOEXEC));

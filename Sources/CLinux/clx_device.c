@@ -17,18 +17,18 @@
 static const struct {
 	uint32_t major, minor;
 } allowed[] = {
-	{1, 3},      // null
-	{1, 5},      // zero
-	{1, 7},      // full
-	{1, 8},      // random
-	{1, 9},      // urandom
-	{5, 0},      // tty
-	{5, 1},      // console
-	{5, 2},      // ptmx
-	{136, ANY},  // pts/N
+    {1, 3},	// null
+    {1, 5},	// zero
+    {1, 7},	// full
+    {1, 8},	// random
+    {1, 9},	// urandom
+    {5, 0},	// tty
+    {5, 1},	// console
+    {5, 2},	// ptmx
+    {136, ANY}, // pts/N
 };
 
-#define INSN(code_, dst, src, off_, imm_)                                                                             \
+#define INSN(code_, dst, src, off_, imm_)                                                                              \
 	((struct bpf_insn){.code = (code_), .dst_reg = (dst), .src_reg = (src), .off = (off_), .imm = (imm_)})
 
 int clx_device_filter_load(void)
@@ -66,7 +66,7 @@ int clx_device_filter_load(void)
 	attributes.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
 	attributes.insns = (uint64_t)(uintptr_t)program;
 	attributes.insn_cnt = (uint32_t)n;
-	attributes.license = (uint64_t)(uintptr_t)"Apache-2.0";
+	attributes.license = (uint64_t)(uintptr_t) "Apache-2.0";
 	long fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof attributes);
 	return fd < 0 ? -errno : (int)fd;
 }

@@ -12,6 +12,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/keyctl.h>
+#include <linux/netlink.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -22,18 +23,18 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <linux/netlink.h>
 #include <time.h>
 #include <unistd.h>
 
 #define KERNEL_SIGNALS 64
 
-// -- Signals ------------------------------------------------------------------------------------------------------------
+// -- Signals
+// ------------------------------------------------------------------------------------------------------------
 
 static void block_all_signals(uint64_t *saved)
 {
@@ -67,7 +68,8 @@ static void default_all_signals(void)
 			set_disposition(signal, (void *)SIG_DFL);
 }
 
-// -- clone3 ---------------------------------------------------------------------------------------------------------------
+// -- clone3
+// ---------------------------------------------------------------------------------------------------------------
 
 // Inline, because with CLONE_VM the child runs on the caller's stack: if the call were a function, the child would
 // return from it and overwrite the frame that the caller has yet to return through. The child branch may only call
@@ -76,10 +78,7 @@ static inline __attribute__((always_inline)) long clone3_inline(struct clone_arg
 {
 #if defined(__x86_64__)
 	long result;
-	__asm__ volatile("syscall"
-	                 : "=a"(result)
-	                 : "a"(SYS_clone3), "D"(args), "S"(size)
-	                 : "rcx", "r11", "memory");
+	__asm__ volatile("syscall" : "=a"(result) : "a"(SYS_clone3), "D"(args), "S"(size) : "rcx", "r11", "memory");
 	return result;
 #elif defined(__aarch64__)
 	register long number __asm__("x8") = SYS_clone3;
@@ -92,7 +91,8 @@ static inline __attribute__((always_inline)) long clone3_inline(struct clone_arg
 #endif
 }
 
-// -- The supervisor -------------------------------------------------------------------------------------------------------
+// -- The supervisor
+// -------------------------------------------------------------------------------------------------------
 
 #define SPAWN_FDS 8
 
@@ -132,9 +132,9 @@ int clx_spawn_process(struct clx_spawn *spawn)
 	int pidfd = -1;
 	uint64_t saved;
 	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.exit_signal = SIGCHLD,
+	    .flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+	    .pidfd = (uint64_t)(uintptr_t)&pidfd,
+	    .exit_signal = SIGCHLD,
 	};
 	if (spawn->fd_count > SPAWN_FDS)
 		return -EINVAL;
@@ -161,7 +161,8 @@ int clx_spawn_process(struct clx_spawn *spawn)
 	return 0;
 }
 
-// -- A pod's namespaces -----------------------------------------------------------------------------------------------------
+// -- A pod's namespaces
+// -----------------------------------------------------------------------------------------------------
 
 static int write_file(const char *path, const char *text)
 {
@@ -221,7 +222,7 @@ int clx_make_namespaces(struct clx_namespaces *out)
 	out->net = out->uts = out->ipc = out->netlink = out->failed_sysctl = -1;
 	// CLONE_FILES: the child opens what it made straight into our table. No exit signal: it is nobody's business.
 	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_CLEAR_SIGHAND | out->flags,
+	    .flags = CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_CLEAR_SIGHAND | out->flags,
 	};
 	block_all_signals(&saved);
 	long pid = clone3_inline(&args, sizeof args);
@@ -242,7 +243,8 @@ int clx_make_namespaces(struct clx_namespaces *out)
 	return 0;
 }
 
-// -- Launch plans: the walker ---------------------------------------------------------------------------------------------
+// -- Launch plans: the walker
+// ---------------------------------------------------------------------------------------------
 
 struct walk {
 	const struct clx_launch *launch;
@@ -277,9 +279,9 @@ static void tell(const struct walk *walk, struct clx_record record)
 static int open_in_root(const struct walk *walk, const char *path, uint64_t flags, uint64_t mode)
 {
 	struct open_how how = {
-		.flags = flags | O_CLOEXEC,
-		.mode = mode,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	    .flags = flags | O_CLOEXEC,
+	    .mode = mode,
+	    .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	for (int attempt = 0; attempt < 128; attempt++) {
 		long fd = syscall(SYS_openat2, walk->root, path, &how, sizeof how);
@@ -406,16 +408,16 @@ static int set_attributes(int fd, uint64_t set, bool recursive)
 	if (!set)
 		return 0;
 	return syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attributes,
-	               sizeof attributes) < 0
-	               ? -errno
-	               : 0;
+		       sizeof attributes) < 0
+		   ? -errno
+		   : 0;
 }
 
 static int attach(int mount, int target)
 {
 	return syscall(SYS_move_mount, mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
-	               ? -errno
-	               : 0;
+		   ? -errno
+		   : 0;
 }
 
 static int close_both(int first, int second, int result)
@@ -514,8 +516,8 @@ static int step_readonly(struct walk *walk, const struct clx_step *step)
 	int mount = copy_mount(target, "", AT_EMPTY_PATH | AT_RECURSIVE);
 	if (mount < 0)
 		return close_both(target, -1, mount);
-	int result = set_attributes(mount, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-	                            true);
+	int result =
+	    set_attributes(mount, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, true);
 	return close_both(target, mount, result < 0 ? result : attach(mount, target));
 }
 
@@ -558,7 +560,8 @@ static int step_device(struct walk *walk, const struct clx_step *step)
 
 static int step_pivot(struct walk *walk)
 {
-	// The new root on top of the old one, then the old one away from below it (pivot_root(2), "pivot_root(".", ".")").
+	// The new root on top of the old one, then the old one away from below it (pivot_root(2), "pivot_root(".",
+	// ".")").
 	if (fchdir(walk->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
 	    chdir("/") < 0)
 		return -errno;
@@ -611,8 +614,8 @@ static int step_capabilities(const struct clx_step *step)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {
-		{.effective = (uint32_t)step->a, .permitted = (uint32_t)step->a},
-		{.effective = (uint32_t)(step->a >> 32), .permitted = (uint32_t)(step->a >> 32)},
+	    {.effective = (uint32_t)step->a, .permitted = (uint32_t)step->a},
+	    {.effective = (uint32_t)(step->a >> 32), .permitted = (uint32_t)(step->a >> 32)},
 	};
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
 		return -errno;
@@ -622,8 +625,8 @@ static int step_capabilities(const struct clx_step *step)
 static int step_seccomp(struct walk *walk, const struct clx_step *step)
 {
 	struct sock_fprog program = {
-		.len = (unsigned short)step->count,
-		.filter = (struct sock_filter *)((char *)walk->plan + step->table),
+	    .len = (unsigned short)step->count,
+	    .filter = (struct sock_filter *)((char *)walk->plan + step->table),
 	};
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
 }
@@ -721,7 +724,7 @@ static int take_step(struct walk *walk, const struct clx_step *step)
 		return call(chdir(path));
 	case CLX_STEP_MOUNT:
 		return call(mount(string_at(walk, step->text), path, string_at(walk, step->type), step->a,
-		                  string_at(walk, step->data)));
+				  string_at(walk, step->data)));
 	case CLX_STEP_ROOT:
 		walk->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		return call(walk->root);
@@ -799,8 +802,8 @@ static void walk_steps(struct walk *walk, uint32_t begin, uint32_t end)
 static __attribute__((noreturn)) void launch_child(struct walk *walk)
 {
 	struct clone_args args = {
-		// The caller's child, in the cgroup that this process was born in. The exit signal is this process's.
-		.flags = CLONE_PARENT | CLONE_CLEAR_SIGHAND | walk->plan->clone_flags,
+	    // The caller's child, in the cgroup that this process was born in. The exit signal is this process's.
+	    .flags = CLONE_PARENT | CLONE_CLEAR_SIGHAND | walk->plan->clone_flags,
 	};
 	default_all_signals();
 	walk_steps(walk, 0, walk->plan->join_count);
@@ -823,15 +826,15 @@ static __attribute__((noreturn)) void launch_child(struct walk *walk)
 int clx_launch_container(const struct clx_launch *launch)
 {
 	struct walk walk = {
-		.launch = launch,
-		.plan = launch->plan,
-		.steps = (struct clx_step *)((char *)launch->plan + sizeof(struct clx_plan_header)),
-		.root = -1,
+	    .launch = launch,
+	    .plan = launch->plan,
+	    .steps = (struct clx_step *)((char *)launch->plan + sizeof(struct clx_plan_header)),
+	    .root = -1,
 	};
 	struct clone_args args = {
-		.flags = CLONE_CLEAR_SIGHAND | (launch->cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
-		.exit_signal = SIGCHLD,
-		.cgroup = launch->cgroup >= 0 ? (uint64_t)launch->cgroup : 0,
+	    .flags = CLONE_CLEAR_SIGHAND | (launch->cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+	    .exit_signal = SIGCHLD,
+	    .cgroup = launch->cgroup >= 0 ? (uint64_t)launch->cgroup : 0,
 	};
 	uint64_t saved;
 	block_all_signals(&saved);

@@ -17,25 +17,25 @@ static const struct {
 	// Bytes of an entry of the table.
 	unsigned entry;
 } rules[CLX_STEP_LAST + 1] = {
-	[CLX_STEP_SETNS] = {NEEDS_FD, 0},
-	[CLX_STEP_PROPAGATION] = {NEEDS_PATH, 0},
-	[CLX_STEP_CHDIR] = {NEEDS_PATH, 0},
-	[CLX_STEP_MOUNT] = {NEEDS_PATH | NEEDS_TEXT | NEEDS_TYPE, 0},
-	[CLX_STEP_ROOT] = {NEEDS_PATH, 0},
-	[CLX_STEP_DIRECTORY] = {NEEDS_PATH, 0},
-	[CLX_STEP_FILESYSTEM] = {NEEDS_PATH | NEEDS_TYPE, 0},
-	[CLX_STEP_ATTACH] = {NEEDS_PATH | NEEDS_FD, 0},
-	[CLX_STEP_BIND] = {NEEDS_PATH | NEEDS_TEXT, 0},
-	[CLX_STEP_SYMLINK] = {NEEDS_PATH | NEEDS_TEXT, 0},
-	[CLX_STEP_DEVICE] = {NEEDS_PATH, 0},
-	[CLX_STEP_MASK] = {NEEDS_PATH | NEEDS_TEXT, 0},
-	[CLX_STEP_READONLY] = {NEEDS_PATH, 0},
-	[CLX_STEP_WRITE] = {NEEDS_PATH | NEEDS_TEXT, 0},
-	[CLX_STEP_STDIO] = {NEEDS_FD, 0},
-	[CLX_STEP_WORKDIR] = {NEEDS_PATH, 0},
-	[CLX_STEP_GROUPS] = {NEEDS_TABLE, sizeof(uint32_t)},
-	[CLX_STEP_SECCOMP] = {NEEDS_TABLE, sizeof(struct sock_filter)},
-	[CLX_STEP_EXEC] = {NEEDS_TABLE, sizeof(uint64_t)},
+    [CLX_STEP_SETNS] = {NEEDS_FD, 0},
+    [CLX_STEP_PROPAGATION] = {NEEDS_PATH, 0},
+    [CLX_STEP_CHDIR] = {NEEDS_PATH, 0},
+    [CLX_STEP_MOUNT] = {NEEDS_PATH | NEEDS_TEXT | NEEDS_TYPE, 0},
+    [CLX_STEP_ROOT] = {NEEDS_PATH, 0},
+    [CLX_STEP_DIRECTORY] = {NEEDS_PATH, 0},
+    [CLX_STEP_FILESYSTEM] = {NEEDS_PATH | NEEDS_TYPE, 0},
+    [CLX_STEP_ATTACH] = {NEEDS_PATH | NEEDS_FD, 0},
+    [CLX_STEP_BIND] = {NEEDS_PATH | NEEDS_TEXT, 0},
+    [CLX_STEP_SYMLINK] = {NEEDS_PATH | NEEDS_TEXT, 0},
+    [CLX_STEP_DEVICE] = {NEEDS_PATH, 0},
+    [CLX_STEP_MASK] = {NEEDS_PATH | NEEDS_TEXT, 0},
+    [CLX_STEP_READONLY] = {NEEDS_PATH, 0},
+    [CLX_STEP_WRITE] = {NEEDS_PATH | NEEDS_TEXT, 0},
+    [CLX_STEP_STDIO] = {NEEDS_FD, 0},
+    [CLX_STEP_WORKDIR] = {NEEDS_PATH, 0},
+    [CLX_STEP_GROUPS] = {NEEDS_TABLE, sizeof(uint32_t)},
+    [CLX_STEP_SECCOMP] = {NEEDS_TABLE, sizeof(struct sock_filter)},
+    [CLX_STEP_EXEC] = {NEEDS_TABLE, sizeof(uint64_t)},
 };
 
 // A list of string offsets that ends with 0, within the block.
@@ -87,7 +87,8 @@ int clx_plan_check(const void *plan, size_t size, size_t fd_count, uint32_t *ind
 			return -EINVAL;
 		if (needs & NEEDS_TABLE) {
 			uint64_t end = step->table + (uint64_t)step->count * rules[step->kind].entry;
-			if (step->count > 65535 || step->table % 8 != 0 || (step->count && step->table < first) || end > size)
+			if (step->count > 65535 || step->table % 8 != 0 || (step->count && step->table < first) ||
+			    end > size)
 				return -EINVAL;
 		}
 		if (step->kind == CLX_STEP_EXEC) {

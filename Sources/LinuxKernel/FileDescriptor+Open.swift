@@ -40,7 +40,8 @@ extension FileDescriptor {
         FileDescriptor(
             owning: try SystemError.check(
                 "openat2", path,
-                clx_openat2(rawValue, path, UInt64(UInt32(bitPattern: flags | O_CLOEXEC)), UInt64(mode), resolution.flags)))
+                clx_openat2(
+                    rawValue, path, UInt64(UInt32(bitPattern: flags | O_CLOEXEC)), UInt64(mode), resolution.flags)))
     }
 
     /// An anonymous file (memfd_create(2)), close-on-exec; `sealable` allows `seal()`, `executable` execveat on it.

@@ -50,7 +50,9 @@ public enum Launch {
         do { size = Int(try FileAccess.status(plan).st_size) } catch { throw .system(error) }
         guard size > 0 else { throw .malformed(0) }
         let bytes = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, plan.rawValue, 0)
-        guard let bytes, bytes != MAP_FAILED else { throw .system(SystemError(call: "mmap", object: "plan", errno: errno)) }
+        guard let bytes, bytes != MAP_FAILED else {
+            throw .system(SystemError(call: "mmap", object: "plan", errno: errno))
+        }
         // The child has copies of both mappings.
         defer { munmap(bytes, size) }
         if let failure = refusal(bytes, size, descriptors.count) { throw failure }
@@ -98,7 +100,8 @@ public enum Launch {
             switch raw.kind {
             case UInt32(CLX_RECORD_BORN): self = .born(raw.value)
             case UInt32(CLX_RECORD_FAILED):
-                self = .failed(Failure(code: raw.value, index: Int(raw.index), kind: UInt16(truncatingIfNeeded: raw.step)))
+                self = .failed(
+                    Failure(code: raw.value, index: Int(raw.index), kind: UInt16(truncatingIfNeeded: raw.step)))
             default: return nil
             }
         }

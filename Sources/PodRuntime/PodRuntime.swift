@@ -42,7 +42,9 @@ public final class PodRuntime: Runtime {
         for change in try await network.setUpBridge() { logger.info("network", metadata: ["changed": "\(change)"]) }
         let filter: DeviceFilter?
         do throws(SystemError) { filter = try DeviceFilter() } catch {
-            logger.warning("no device filter: containers can open the devices that they make nodes of", metadata: ["error": "\(error)"])
+            logger.warning(
+                "no device filter: containers can open the devices that they make nodes of",
+                metadata: ["error": "\(error)"])
             filter = nil
         }
         capabilities = prepared.0

@@ -35,7 +35,8 @@ struct Measurements: Sendable {
         }
         return [
             Figure(name: "create call, answered", unit: "ms", samples: created),
-            Figure(name: "create answered to the container's process running", unit: "ms", samples: started, target: "6"),
+            Figure(
+                name: "create answered to the container's process running", unit: "ms", samples: started, target: "6"),
             Figure(name: "create answered to phase Running seen on a watch", unit: "ms", samples: shown),
             Figure(name: "process's end to the object gone", unit: "ms", samples: gone, target: "10"),
         ]
@@ -90,8 +91,11 @@ struct Measurements: Sendable {
         let percent = used / Double(sysconf(Int32(_SC_CLK_TCK))) / window * 100
         return [
             Figure(name: "supervisor per pod, PSS at \(shims.count) pods", unit: "MB", samples: pss, target: "0.3"),
-            Figure(name: "agent and control plane, RSS at \(shims.count) pods", unit: "MB", samples: [resident], target: "60"),
-            Figure(name: "agent and control plane, CPU when idle", unit: "% of a core", samples: [percent], target: "0.1"),
+            Figure(
+                name: "agent and control plane, RSS at \(shims.count) pods", unit: "MB", samples: [resident],
+                target: "60"),
+            Figure(
+                name: "agent and control plane, CPU when idle", unit: "% of a core", samples: [percent], target: "0.1"),
         ]
     }
 
@@ -187,7 +191,9 @@ struct Measurements: Sendable {
     private func podsGone(of app: String) async throws {
         let options = ["labelSelector": "app=\(app)"]
         for _ in 0..<600 {
-            if try await node.client.list(Pod.self, namespace: Node.namespace, options: options).items.isEmpty { return }
+            if try await node.client.list(Pod.self, namespace: Node.namespace, options: options).items.isEmpty {
+                return
+            }
             try await Task.sleep(for: .milliseconds(50))
         }
         throw BenchmarkError("\(app): pods are still there after 30 s")

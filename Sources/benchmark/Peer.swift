@@ -28,7 +28,9 @@ struct Peer {
             try run(crun, ["--cgroup-manager=disabled", "run", "bench-\(getpid())-\(index)"], in: bundle)
             if index > 0 { times.append(milliseconds(from: begun, to: realtime())) }
         }
-        return Figure(name: "beside it: `crun run` of a program that exits (no pod, no network, no cgroup)", unit: "ms", samples: times)
+        return Figure(
+            name: "beside it: `crun run` of a program that exits (no pod, no network, no cgroup)", unit: "ms",
+            samples: times)
     }
 
     private func run(_ program: String, _ arguments: [String], in directory: URL) throws {

@@ -103,7 +103,7 @@ final class Supervisor {
                     .refused(errno: ENOSYS, reason: "not a message of this version"),
                     to: Message.sequence(of: packet.bytes) ?? 0)
             }
-        } catch where error.errno == EAGAIN || error.errno == EMSGSIZE {
+        } catch  where error.errno == EAGAIN || error.errno == EMSGSIZE {
             return
         } catch {
             dropAgent()
@@ -121,7 +121,7 @@ final class Supervisor {
             do {
                 try PacketSocket.send(bytes, descriptors, to: connection.socket)
                 connection.queue.removeFirst()
-            } catch where error.errno == EAGAIN {
+            } catch  where error.errno == EAGAIN {
                 try? epoll.modify(connection.socket, [.readable, .writable], token: Token.agent)
                 return
             } catch {

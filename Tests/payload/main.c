@@ -21,92 +21,107 @@
 #include <time.h>
 #include <unistd.h>
 
-static long long now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (long long)t.tv_sec * 1000000000LL + t.tv_nsec;
+static long long now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (long long)t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static void say(const char *word, long long value) {
-    char line[64];
-    int length = snprintf(line, sizeof line, "%s %lld\n", word, value);
-    if (write(STDOUT_FILENO, line, (size_t)length) < 0) _exit(3);
+static void say(const char *word, long long value)
+{
+	char line[64];
+	int length = snprintf(line, sizeof line, "%s %lld\n", word, value);
+	if (write(STDOUT_FILENO, line, (size_t)length) < 0)
+		_exit(3);
 }
 
-static void on_terminate(int number) {
-    (void)number;
-    say("stopping", now());
-    _exit(0);
+static void on_terminate(int number)
+{
+	(void)number;
+	say("stopping", now());
+	_exit(0);
 }
 
-static void sleep_for_ever(void) {
-    for (;;) pause();
+static void sleep_for_ever(void)
+{
+	for (;;)
+		pause();
 }
 
-static void print_signals(void) {
-    FILE *status = fopen("/proc/self/status", "r");
-    char line[256];
-    while (status && fgets(line, sizeof line, status))
-        if (strncmp(line, "SigIgn", 6) == 0 || strncmp(line, "SigBlk", 6) == 0) fputs(line, stdout);
-    if (status) fclose(status);
+static void print_signals(void)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[256];
+	while (status && fgets(line, sizeof line, status))
+		if (strncmp(line, "SigIgn", 6) == 0 || strncmp(line, "SigBlk", 6) == 0)
+			fputs(line, stdout);
+	if (status)
+		fclose(status);
 }
 
-int main(int argc, char **argv) {
-    if (argc < 2) return 2;
-    const char *verb = argv[1];
-    long number = argc > 2 ? atol(argv[2]) : 0;
-    if (strcmp(verb, "run") == 0) {
-        say("started", now());
-        struct sigaction action = {.sa_handler = on_terminate};
-        sigaction(SIGTERM, &action, NULL);
-        sleep_for_ever();
-    } else if (strcmp(verb, "exit") == 0) {
-        return (int)number;
-    } else if (strcmp(verb, "signal") == 0) {
-        // PID 1 of a namespace is spared by signals that it has no handler for, except those from outside and faults.
-        signal((int)number, SIG_DFL);
-        raise((int)number);
-        return 4;
-    } else if (strcmp(verb, "touch") == 0) {
-        for (long i = 0; i < number; i++) {
-            char *block = malloc(1 << 20);
-            if (!block) return 5;
-            memset(block, (int)i + 1, 1 << 20);
-        }
-        say("touched", number);
-        sleep_for_ever();
-    } else if (strcmp(verb, "fork") == 0) {
-        long made = 0;
-        int failure = 0;
-        for (; made < number; made++) {
-            pid_t child = fork();
-            if (child < 0) {
-                failure = errno;
-                break;
-            }
-            if (child == 0) sleep_for_ever();
-        }
-        printf("forked %ld errno %d\n", made, failure);
-        fflush(stdout);
-        struct sigaction action = {.sa_handler = on_terminate};
-        sigaction(SIGTERM, &action, NULL);
-        sleep_for_ever();
-    } else if (strcmp(verb, "spin") == 0) {
-        long long end = now() + number * 1000000000LL;
-        while (now() < end) {}
-    } else if (strcmp(verb, "ignore") == 0) {
-        signal(SIGTERM, SIG_IGN);
-        say("started", now());
-        sleep_for_ever();
-    } else if (strcmp(verb, "signals") == 0) {
-        print_signals();
-    } else if (strcmp(verb, "print") == 0) {
-        for (long i = 0; i < number; i++) {
-            fprintf(i % 2 ? stderr : stdout, "line %ld\n", i);
-            fflush(stdout);
-        }
-    } else {
-        return 2;
-    }
-    return 0;
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return 2;
+	const char *verb = argv[1];
+	long number = argc > 2 ? atol(argv[2]) : 0;
+	if (strcmp(verb, "run") == 0) {
+		say("started", now());
+		struct sigaction action = {.sa_handler = on_terminate};
+		sigaction(SIGTERM, &action, NULL);
+		sleep_for_ever();
+	} else if (strcmp(verb, "exit") == 0) {
+		return (int)number;
+	} else if (strcmp(verb, "signal") == 0) {
+		// PID 1 of a namespace is spared by signals that it has no handler for, except those from outside and
+		// faults.
+		signal((int)number, SIG_DFL);
+		raise((int)number);
+		return 4;
+	} else if (strcmp(verb, "touch") == 0) {
+		for (long i = 0; i < number; i++) {
+			char *block = malloc(1 << 20);
+			if (!block)
+				return 5;
+			memset(block, (int)i + 1, 1 << 20);
+		}
+		say("touched", number);
+		sleep_for_ever();
+	} else if (strcmp(verb, "fork") == 0) {
+		long made = 0;
+		int failure = 0;
+		for (; made < number; made++) {
+			pid_t child = fork();
+			if (child < 0) {
+				failure = errno;
+				break;
+			}
+			if (child == 0)
+				sleep_for_ever();
+		}
+		printf("forked %ld errno %d\n", made, failure);
+		fflush(stdout);
+		struct sigaction action = {.sa_handler = on_terminate};
+		sigaction(SIGTERM, &action, NULL);
+		sleep_for_ever();
+	} else if (strcmp(verb, "spin") == 0) {
+		long long end = now() + number * 1000000000LL;
+		while (now() < end) {
+		}
+	} else if (strcmp(verb, "ignore") == 0) {
+		signal(SIGTERM, SIG_IGN);
+		say("started", now());
+		sleep_for_ever();
+	} else if (strcmp(verb, "signals") == 0) {
+		print_signals();
+	} else if (strcmp(verb, "print") == 0) {
+		for (long i = 0; i < number; i++) {
+			fprintf(i % 2 ? stderr : stdout, "line %ld\n", i);
+			fflush(stdout);
+		}
+	} else {
+		return 2;
+	}
+	return 0;
 }

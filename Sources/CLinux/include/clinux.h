@@ -32,7 +32,8 @@ int clx_flock_exclusive_nonblocking(int fd);
 // statx's mount id and birth are not needed: the file system's magic number alone.
 int64_t clx_filesystem_type(int fd);
 
-// -- Mounts (fsopen(2) and relatives are missing from Swift's Glibc module) --------------------------------------------
+// -- Mounts (fsopen(2) and relatives are missing from Swift's Glibc module)
+// --------------------------------------------
 
 int clx_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
 int clx_umount(const char *target, int flags);
@@ -44,7 +45,7 @@ int clx_fsconfig_set(int fd, const char *key, const char *value);
 int clx_fsconfig_create(int fd);
 int clx_fsmount(int fd, unsigned attributes);
 int clx_mount_setattr(int fd, const char *path, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation,
-                      int user_namespace_fd);
+		      int user_namespace_fd);
 
 // -- Processes --------------------------------------------------------------------------------------------------------
 

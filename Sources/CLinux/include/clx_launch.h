@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// -- The supervisor -----------------------------------------------------------------------------------------------------
+// -- The supervisor
+// -----------------------------------------------------------------------------------------------------
 
 struct clx_spawn {
 	// A program as a descriptor (execveat with AT_EMPTY_PATH).
@@ -66,7 +67,8 @@ struct clx_namespaces {
 // Single-threaded callers only.
 int clx_make_namespaces(struct clx_namespaces *namespaces);
 
-// -- Launch plans -------------------------------------------------------------------------------------------------------
+// -- Launch plans
+// -------------------------------------------------------------------------------------------------------
 
 #define CLX_PLAN_MAGIC 0x4e504c4d // "MLPN"
 #define CLX_PLAN_VERSION 1
@@ -86,37 +88,37 @@ struct clx_plan_header {
 };
 
 enum clx_step_kind {
-	CLX_STEP_SETNS = 1,      // fd; a = namespace type
-	CLX_STEP_SESSION = 2,    // setsid
-	CLX_STEP_KEYRING = 3,    // a session keyring of its own
-	CLX_STEP_PROPAGATION = 4, // path; a = MS_*: mount(NULL, path, NULL, a, NULL)
-	CLX_STEP_CHDIR = 5,      // path, outside of the root: short names for an overlay's layers
-	CLX_STEP_MOUNT = 6,      // path = target, text = source, type, data; a = MS_*
-	CLX_STEP_ROOT = 7,       // path: opened as the root that later steps resolve in
-	CLX_STEP_DIRECTORY = 8,  // path in the root, with parents; a = mode
-	CLX_STEP_FILESYSTEM = 9, // path in the root, type, data = "key=value" lines; a = MOUNT_ATTR_*
-	CLX_STEP_ATTACH = 10,    // fd (a detached mount) onto path in the root; a = 1 where it is a file
-	CLX_STEP_BIND = 11,      // text = path of the host, path in the root; a = MOUNT_ATTR_*, b = 1 for a file
-	CLX_STEP_SYMLINK = 12,   // path in the root, text = what it says
-	CLX_STEP_DEVICE = 13,    // path in the root; a = mode with type, b = major << 32 | minor
-	CLX_STEP_MASK = 14,      // path in the root; text = an empty directory of the host. Missing paths are fine
-	CLX_STEP_READONLY = 15,  // path in the root, with what is mounted below. Missing paths are fine
-	CLX_STEP_SEAL_ROOT = 16, // the root itself becomes read-only
-	CLX_STEP_PIVOT = 17,     // pivot_root into the root, the old one is detached
-	CLX_STEP_WRITE = 18,     // path of the host, text: what is written
-	CLX_STEP_LIMIT = 19,     // a = RLIMIT_*, b = soft, c = hard
-	CLX_STEP_UMASK = 20,     // a
-	CLX_STEP_STDIO = 21,     // fd becomes a (0, 1, 2)
-	CLX_STEP_WORKDIR = 22,   // path in the new root; must be inside of it
-	CLX_STEP_GROUPS = 23,    // table = uint32_t[count]
-	CLX_STEP_USER = 24,      // a = uid, b = gid; permitted capabilities survive
-	CLX_STEP_BOUNDING = 25,  // a = capabilities to keep in the bounding set
+	CLX_STEP_SETNS = 1,	    // fd; a = namespace type
+	CLX_STEP_SESSION = 2,	    // setsid
+	CLX_STEP_KEYRING = 3,	    // a session keyring of its own
+	CLX_STEP_PROPAGATION = 4,   // path; a = MS_*: mount(NULL, path, NULL, a, NULL)
+	CLX_STEP_CHDIR = 5,	    // path, outside of the root: short names for an overlay's layers
+	CLX_STEP_MOUNT = 6,	    // path = target, text = source, type, data; a = MS_*
+	CLX_STEP_ROOT = 7,	    // path: opened as the root that later steps resolve in
+	CLX_STEP_DIRECTORY = 8,	    // path in the root, with parents; a = mode
+	CLX_STEP_FILESYSTEM = 9,    // path in the root, type, data = "key=value" lines; a = MOUNT_ATTR_*
+	CLX_STEP_ATTACH = 10,	    // fd (a detached mount) onto path in the root; a = 1 where it is a file
+	CLX_STEP_BIND = 11,	    // text = path of the host, path in the root; a = MOUNT_ATTR_*, b = 1 for a file
+	CLX_STEP_SYMLINK = 12,	    // path in the root, text = what it says
+	CLX_STEP_DEVICE = 13,	    // path in the root; a = mode with type, b = major << 32 | minor
+	CLX_STEP_MASK = 14,	    // path in the root; text = an empty directory of the host. Missing paths are fine
+	CLX_STEP_READONLY = 15,	    // path in the root, with what is mounted below. Missing paths are fine
+	CLX_STEP_SEAL_ROOT = 16,    // the root itself becomes read-only
+	CLX_STEP_PIVOT = 17,	    // pivot_root into the root, the old one is detached
+	CLX_STEP_WRITE = 18,	    // path of the host, text: what is written
+	CLX_STEP_LIMIT = 19,	    // a = RLIMIT_*, b = soft, c = hard
+	CLX_STEP_UMASK = 20,	    // a
+	CLX_STEP_STDIO = 21,	    // fd becomes a (0, 1, 2)
+	CLX_STEP_WORKDIR = 22,	    // path in the new root; must be inside of it
+	CLX_STEP_GROUPS = 23,	    // table = uint32_t[count]
+	CLX_STEP_USER = 24,	    // a = uid, b = gid; permitted capabilities survive
+	CLX_STEP_BOUNDING = 25,	    // a = capabilities to keep in the bounding set
 	CLX_STEP_CAPABILITIES = 26, // a = permitted and effective, none inheritable or ambient
 	CLX_STEP_NO_NEW_PRIVILEGES = 27,
-	CLX_STEP_SECCOMP = 28,   // table = struct sock_filter[count]
-	CLX_STEP_CLOSE = 29,     // close-on-exec for every descriptor from 3 on
-	CLX_STEP_EXEC = 30,      // table = argv, b = offset of envp, both uint64_t offsets ended by 0; data = PATH
-	CLX_STEP_PAUSE = 31,     // stays, and reaps what is orphaned
+	CLX_STEP_SECCOMP = 28, // table = struct sock_filter[count]
+	CLX_STEP_CLOSE = 29,   // close-on-exec for every descriptor from 3 on
+	CLX_STEP_EXEC = 30,    // table = argv, b = offset of envp, both uint64_t offsets ended by 0; data = PATH
+	CLX_STEP_PAUSE = 31,   // stays, and reaps what is orphaned
 	CLX_STEP_LAST = CLX_STEP_PAUSE,
 };
 

@@ -185,7 +185,9 @@ struct ContainerPlan {
         var descriptors: [FileDescriptor] = []
         // Parents before what is mounted inside of them; otherwise in the pod's order.
         let ordered = configuration.mounts.enumerated().sorted {
-            let (left, right) = ($0.element.target.split(separator: "/").count, $1.element.target.split(separator: "/").count)
+            let (left, right) = (
+                $0.element.target.split(separator: "/").count, $1.element.target.split(separator: "/").count
+            )
             return (left, $0.offset) < (right, $1.offset)
         }
         for (_, mount) in ordered {

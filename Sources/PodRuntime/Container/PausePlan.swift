@@ -17,7 +17,8 @@ enum PausePlan {
         plan.add(.newKeyring, optional: true)
         plan.add(.setPropagation(path: "/", flags: 1 << 14 | 1 << 18))
         // MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
-        plan.add(.mount(source: "tmpfs", target: paths.root, type: "tmpfs", flags: 1 | 2 | 4 | 8, data: "size=4k,mode=555"))
+        plan.add(
+            .mount(source: "tmpfs", target: paths.root, type: "tmpfs", flags: 1 | 2 | 4 | 8, data: "size=4k,mode=555"))
         plan.add(.root(paths.root))
         plan.add(.pivotRoot)
         plan.add(.setNoNewPrivileges)

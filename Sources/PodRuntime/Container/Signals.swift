@@ -19,8 +19,12 @@ enum Signals {
         // The C library keeps 32 and 33 for itself.
         if name == "RTMIN" { return 34 }
         if name == "RTMAX" { return 64 }
-        if name.hasPrefix("RTMIN+"), let offset = Int32(name.dropFirst(6)), (0...30).contains(offset) { return 34 + offset }
-        if name.hasPrefix("RTMAX-"), let offset = Int32(name.dropFirst(6)), (0...30).contains(offset) { return 64 - offset }
+        if name.hasPrefix("RTMIN+"), let offset = Int32(name.dropFirst(6)), (0...30).contains(offset) {
+            return 34 + offset
+        }
+        if name.hasPrefix("RTMAX-"), let offset = Int32(name.dropFirst(6)), (0...30).contains(offset) {
+            return 64 - offset
+        }
         return nil
     }
 

@@ -51,7 +51,8 @@ final class UserDatabase: Sendable {
         } else {
             throw missing("user", userPart)
         }
-        let entry = files.users.first { $0.uid == uid && ($0.name == userPart || user.uid != nil) }
+        let entry =
+            files.users.first { $0.uid == uid && ($0.name == userPart || user.uid != nil) }
             ?? files.users.first { $0.uid == uid }
 
         let gid: UInt32
@@ -99,7 +100,9 @@ final class UserDatabase: Sendable {
 
     /// The image's root as a descriptor: the one layer, or an overlay of them that is mounted nowhere.
     private static func root(_ layers: [String]) throws(SystemError) -> FileDescriptor {
-        guard layers.count > 1 else { return try FileAccess.open(layers.first ?? "/nonexistent", FileAccess.pathOnly | O_DIRECTORY) }
+        guard layers.count > 1 else {
+            return try FileAccess.open(layers.first ?? "/nonexistent", FileAccess.pathOnly | O_DIRECTORY)
+        }
         // By descriptor, because one value of fsconfig(2) holds 255 bytes.
         var opened: [FileDescriptor] = []
         for layer in layers { opened.append(try FileAccess.open(layer, FileAccess.pathOnly | O_DIRECTORY)) }

@@ -283,7 +283,8 @@ public struct ContainerUser: Sendable, Hashable, Codable {
     /// Refuse to start where the effective uid would be 0 (`runAsNonRoot`).
     public var mustNotBeRoot: Bool
 
-    public init(uid: UInt32? = nil, gid: UInt32? = nil, supplementalGroups: [UInt32] = [], mustNotBeRoot: Bool = false) {
+    public init(uid: UInt32? = nil, gid: UInt32? = nil, supplementalGroups: [UInt32] = [], mustNotBeRoot: Bool = false)
+    {
         self.uid = uid
         self.gid = gid
         self.supplementalGroups = supplementalGroups

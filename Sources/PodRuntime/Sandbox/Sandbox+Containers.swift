@@ -127,7 +127,8 @@ extension Sandbox {
         let sandbox = record.configuration
         let podCgroup = record.cgroup
         let cgroup = "\(podCgroup)/\(key)"
-        let stopSignal = image.configuration.stopSignal.isEmpty ? SIGTERM : try Signals.parse(image.configuration.stopSignal)
+        let stopSignal =
+            image.configuration.stopSignal.isEmpty ? SIGTERM : try Signals.parse(image.configuration.stopSignal)
         let hasMessage = !(configuration.terminationMessagePath ?? "").isEmpty
         let logDirectory = "\(sandbox.logDirectory)/\(configuration.name)"
         let id = "\(self.id)-\(key)"
@@ -221,7 +222,8 @@ extension Sandbox {
             throw RuntimeError(launch: failure, of: prepared.plan, container: request.container)
         default:
             throw RuntimeError(
-                .create, step: "launch", object: request.container, message: "the supervisor gave no answer to a launch")
+                .create, step: "launch", object: request.container, message: "the supervisor gave no answer to a launch"
+            )
         }
     }
 

@@ -40,7 +40,9 @@ extension Sandbox {
             }
             let sandbox = Sandbox(id: configuration.id, host: host, record: record, phase: .ready)
             try await sandbox.connect(client, process: shim.process)
-            undo.push { host.poller.remove(client); client.close() }
+            undo.push {
+                host.poller.remove(client); client.close()
+            }
 
             trace.mark("namespaces")
             var kinds: Namespaces.Kinds = []
@@ -160,7 +162,8 @@ extension Sandbox {
                 try FileAccess.removeTree(paths.run)
             }
         } catch {
-            host.logger.error("cannot remove a sandbox's folders", metadata: ["path": "\(paths.run)", "error": "\(error)"])
+            host.logger.error(
+                "cannot remove a sandbox's folders", metadata: ["path": "\(paths.run)", "error": "\(error)"])
         }
     }
 }

@@ -100,10 +100,11 @@ actor Sandbox {
     /// Whether the supervisor ends within a second: its sockets are closed a moment before.
     private func shimHasEnded() async -> Bool {
         let (pid, startTime) = (record.shimPID, record.shimStartTime)
-        return (try? await host.removals.run {
-            guard let process = try? Process.open(pid), Process.startTime(of: pid) == startTime else { return true }
-            return try Poll.wait(process, for: Int16(POLLIN), milliseconds: 1000)
-        }) ?? true
+        return
+            (try? await host.removals.run {
+                guard let process = try? Process.open(pid), Process.startTime(of: pid) == startTime else { return true }
+                return try Poll.wait(process, for: Int16(POLLIN), milliseconds: 1000)
+            }) ?? true
     }
 
     /// Without a supervisor nobody would know how the pod's processes end: all of them are ended.
@@ -128,7 +129,9 @@ actor Sandbox {
         var exit = ExitRecord(
             pid: container.status.pid, startedAt: container.status.startedAt ?? 0, finishedAt: Realtime.nanoseconds(),
             code: 137, signal: SIGKILL, oomKilled: false)
-        if let text = try? FileAccess.readText(paths.exit(key)), let recorded = ExitRecord(text: text) { exit = recorded }
+        if let text = try? FileAccess.readText(paths.exit(key)), let recorded = ExitRecord(text: text) {
+            exit = recorded
+        }
         await settle(key, exit)
         await clean(key)
     }
@@ -219,7 +222,8 @@ actor Sandbox {
             try await host.starts.run { try Facts.write(container, to: path) }
         } catch {
             // The facts are in memory and the exit is on disk; the next write may succeed.
-            host.logger.warning("cannot write a container's record", metadata: ["path": "\(path)", "error": "\(error)"])
+            host.logger.warning(
+                "cannot write a container's record", metadata: ["path": "\(path)", "error": "\(error)"])
         }
     }
 
@@ -249,7 +253,9 @@ actor Sandbox {
 extension ContainerKey {
     /// From its description.
     init?(_ text: String) {
-        guard let dash = text.lastIndex(of: "-"), let attempt = Int(text[text.index(after: dash)...]) else { return nil }
+        guard let dash = text.lastIndex(of: "-"), let attempt = Int(text[text.index(after: dash)...]) else {
+            return nil
+        }
         self.init(name: String(text[..<dash]), attempt: attempt)
     }
 }

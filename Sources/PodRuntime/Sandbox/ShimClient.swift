@@ -48,7 +48,8 @@ final class ShimClient: Sendable {
         deadline: Duration = .seconds(10)
     ) async throws -> Answer {
         let due = Monotonic.nanoseconds() + deadline.nanoseconds
-        let answer = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Answer, any Error>) in
+        let answer = try await withCheckedThrowingContinuation {
+            (continuation: CheckedContinuation<Answer, any Error>) in
             let sequence: UInt32? = state.withLock { state in
                 guard !state.isClosed else { return nil }
                 state.sequence &+= 1
@@ -62,7 +63,8 @@ final class ShimClient: Sendable {
             } catch {
                 // Nobody else has answered it: a number that was not sent has no answer. After a close it is gone.
                 let waiting = state.withLock { $0.pending.removeValue(forKey: sequence) }
-                waiting?.continuation.resume(throwing: error.errno == EPIPE ? lost() : RuntimeError(kind, step: step, error))
+                waiting?.continuation.resume(
+                    throwing: error.errno == EPIPE ? lost() : RuntimeError(kind, step: step, error))
             }
             Failpoint.hit("shim.request.after")
         }

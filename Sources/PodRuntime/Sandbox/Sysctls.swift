@@ -15,7 +15,8 @@ enum Sysctls {
         var values = configuration.hostNetwork ? [:] : defaults
         for (name, value) in configuration.sysctls {
             // `net.ipv4.conf.eth0/1.forwarding`: a slash stands for a dot within a name.
-            let dotted = name.contains("/") && !name.contains(".") ? name.split(separator: "/").joined(separator: ".") : name
+            let dotted =
+                name.contains("/") && !name.contains(".") ? name.split(separator: "/").joined(separator: ".") : name
             try check(dotted, configuration)
             values[dotted] = value
         }
@@ -45,7 +46,8 @@ enum Sysctls {
         guard parts.allSatisfy({ !$0.isEmpty && $0 != ".." && !$0.hasPrefix("/") && !$0.contains("//") }) else {
             throw refuse("malformed name")
         }
-        let interprocess = ["kernel.shm", "kernel.msg", "fs.mqueue."].contains { name.hasPrefix($0) } || name == "kernel.sem"
+        let interprocess =
+            ["kernel.shm", "kernel.msg", "fs.mqueue."].contains { name.hasPrefix($0) } || name == "kernel.sem"
         if name.hasPrefix("net.") {
             if configuration.hostNetwork { throw refuse("the pod shares the host's network") }
         } else if interprocess {

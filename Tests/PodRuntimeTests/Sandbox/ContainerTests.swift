@@ -12,10 +12,14 @@ struct ContainerPrivilegedTests {
             _ = try await node.runtime.startSandbox(node.sandbox("a"))
             _ = try await node.runtime.startContainer(
                 node.container(
-                    ["sh", "-c", "echo hello > /dev/shm/note; echo served | nc -l -p 8080; sleep 1000"], name: "first"), in: "a")
+                    ["sh", "-c", "echo hello > /dev/shm/note; echo served | nc -l -p 8080; sleep 1000"], name: "first"),
+                in: "a")
             _ = try await node.runtime.startContainer(
                 node.container(
-                    ["sh", "-c", "until cat /dev/shm/note 2>/dev/null; do sleep 0.02; done; until nc 127.0.0.1 8080 </dev/null; do sleep 0.02; done; hostname; ls /proc | grep -c '^[0-9]'"],
+                    [
+                        "sh", "-c",
+                        "until cat /dev/shm/note 2>/dev/null; do sleep 0.02; done; until nc 127.0.0.1 8080 </dev/null; do sleep 0.02; done; hostname; ls /proc | grep -c '^[0-9]'",
+                    ],
                     name: "second"), in: "a")
             let second = try await node.end(of: "second", in: "a")
             let lines = node.text(of: second).split(separator: "\n").map(String.init)
@@ -32,7 +36,10 @@ struct ContainerPrivilegedTests {
                 node.container(["sh", "-c", "sleep 777 & exec sleep 888"], name: "first"), in: "a")
             _ = try await node.runtime.startContainer(
                 node.container(
-                    ["sh", "-c", "cat /proc/1/comm; until ps | grep -q '[s]leep 777'; do sleep 0.02; done; ps; ls /proc/1/root/ && echo op''en || echo clo''sed; kill -9 1; cat /proc/1/comm"],
+                    [
+                        "sh", "-c",
+                        "cat /proc/1/comm; until ps | grep -q '[s]leep 777'; do sleep 0.02; done; ps; ls /proc/1/root/ && echo op''en || echo clo''sed; kill -9 1; cat /proc/1/comm",
+                    ],
                     name: "second"), in: "a")
             let second = try await node.end(of: "second", in: "a")
             let text = node.text(of: second)
@@ -42,13 +49,17 @@ struct ContainerPrivilegedTests {
             try await node.runtime.signalContainer("first", in: "a", signal: "KILL")
             let first = try await node.end(of: "first", in: "a")
             #expect(first.exit?.signal == SIGKILL)
-            try await eventually { !FileAccess.exists("\(node.runtime.host.cgroups.podPath(id: "a", qos: .bestEffort))/first-0") }
+            try await eventually {
+                !FileAccess.exists("\(node.runtime.host.cgroups.podPath(id: "a", qos: .bestEffort))/first-0")
+            }
         }
     }
 
     @Test func usersAndGroupsComeFromTheImageAndThePod() async throws {
         try await TestNode.with(3) { node in
-            let image = try await node.run("id -u; id -g; id -G; echo $HOME; cat /etc/layer; echo; touch /x 2>/dev/null || echo denied; grep Cap /proc/self/status") {
+            let image = try await node.run(
+                "id -u; id -g; id -G; echo $HOME; cat /etc/layer; echo; touch /x 2>/dev/null || echo denied; grep Cap /proc/self/status"
+            ) {
                 $0.image = "layered"
             }
             #expect(image.output.hasPrefix("1000\n1001\n1001 2000\n/home/web\nupper layer"), "\(image.output)")
@@ -66,21 +77,35 @@ struct ContainerPrivilegedTests {
 
     @Test func securityOptionsHold() async throws {
         try await TestNode.with(3) { node in
-            let plain = try await node.run("touch /x && echo writable; mount -t tmpfs none /tmp || echo 'no mount'; ip link set lo down || echo 'no net admin'")
-            #expect(plain.output.contains("writable") && plain.output.contains("no mount") && plain.output.contains("no net admin"), "\(plain.output)")
-            let sealed = try await node.run("touch /x || echo read-only; touch /dev/shm/x && echo shm; grep NoNewPrivs /proc/self/status") {
+            let plain = try await node.run(
+                "touch /x && echo writable; mount -t tmpfs none /tmp || echo 'no mount'; ip link set lo down || echo 'no net admin'"
+            )
+            #expect(
+                plain.output.contains("writable") && plain.output.contains("no mount")
+                    && plain.output.contains("no net admin"), "\(plain.output)")
+            let sealed = try await node.run(
+                "touch /x || echo read-only; touch /dev/shm/x && echo shm; grep NoNewPrivs /proc/self/status"
+            ) {
                 $0.security.readOnlyRootFilesystem = true
                 $0.security.noNewPrivileges = true
             }
-            #expect(sealed.output.contains("read-only") && sealed.output.contains("shm") && sealed.output.contains("NoNewPrivs:\t1"), "\(sealed.output)")
-            let added = try await node.run("ip link set lo down && echo done; mount -t tmpfs none /tmp || echo 'no mount'") {
+            #expect(
+                sealed.output.contains("read-only") && sealed.output.contains("shm")
+                    && sealed.output.contains("NoNewPrivs:\t1"), "\(sealed.output)")
+            let added = try await node.run(
+                "ip link set lo down && echo done; mount -t tmpfs none /tmp || echo 'no mount'"
+            ) {
                 $0.security.addCapabilities = ["NET_ADMIN"]
             }
             #expect(added.output.contains("done") && added.output.contains("no mount"), "\(added.output)")
-            let privileged = try await node.run("mount -t tmpfs none /tmp && echo mounted; echo 1 > /proc/sys/net/ipv4/ip_forward && echo sysctl; ls /dev | grep -c .; grep Seccomp: /proc/self/status") {
+            let privileged = try await node.run(
+                "mount -t tmpfs none /tmp && echo mounted; echo 1 > /proc/sys/net/ipv4/ip_forward && echo sysctl; ls /dev | grep -c .; grep Seccomp: /proc/self/status"
+            ) {
                 $0.security.privileged = true
             }
-            #expect(privileged.output.contains("mounted") && privileged.output.contains("sysctl") && privileged.output.contains("Seccomp:\t0"), "\(privileged.output)")
+            #expect(
+                privileged.output.contains("mounted") && privileged.output.contains("sysctl")
+                    && privileged.output.contains("Seccomp:\t0"), "\(privileged.output)")
             let dropped = try await node.run("grep CapBnd /proc/self/status") { $0.security.dropCapabilities = ["ALL"] }
             #expect(dropped.output == "CapBnd:\t0000000000000000", "\(dropped.output)")
         }
@@ -104,17 +129,24 @@ struct ContainerPrivilegedTests {
                     mount("file", "/etc/one"), mount("inner", "/dev/shm"),
                 ]
             }
-            #expect(exit.code == 0 && output == "contentmade\ntouch: /ro/x: Read-only file system\nrefused\ncontent/sub/deep"
-                || output.contains("refused") && output.contains("made") && output.contains("/sub/deep"), "\(output)")
+            #expect(
+                exit.code == 0
+                    && output == "contentmade\ntouch: /ro/x: Read-only file system\nrefused\ncontent/sub/deep"
+                    || output.contains("refused") && output.contains("made") && output.contains("/sub/deep"),
+                "\(output)")
             #expect(FileAccess.exists(volume + "/fresh/deep") && FileAccess.exists(volume + "/inner/over"))
             for subPath in ["escape", "up", "../..", "/etc"] {
                 let error = await #expect(throws: RuntimeError.self) {
                     try await node.run("true") { $0.mounts = [mount(subPath, "/out")] }
                 }
-                #expect(error?.kind == .create && error?.message.contains("leads out of the volume") == true, "\(subPath): \(String(describing: error))")
+                #expect(
+                    error?.kind == .create && error?.message.contains("leads out of the volume") == true,
+                    "\(subPath): \(String(describing: error))")
             }
             for target in ["/", "/proc/sys", "relative", "/a/../proc"] {
-                await #expect(throws: RuntimeError.self) { try await node.run("true") { $0.mounts = [mount(nil, target)] } }
+                await #expect(throws: RuntimeError.self) {
+                    try await node.run("true") { $0.mounts = [mount(nil, target)] }
+                }
             }
             let missing = await #expect(throws: RuntimeError.self) {
                 try await node.run("true") {
@@ -131,20 +163,28 @@ struct ContainerPrivilegedTests {
             let victim = node.directory + "/victim"
             try FileAccess.makeDirectories(victim)
             let base = node.directory + "/image/base"
-            try FileManager.default.createSymbolicLink(atPath: base + "/out", withDestinationPath: "../../../../../../.." + victim)
+            try FileManager.default.createSymbolicLink(
+                atPath: base + "/out", withDestinationPath: "../../../../../../.." + victim)
             try FileManager.default.createSymbolicLink(atPath: base + "/dev", withDestinationPath: victim)
             let (output, _) = try await node.run("ls /dev/null; ls -d \(victim)/null /out/deep/base") {
-                $0.mounts = [ContainerMount(source: .host(path: node.directory + "/image", subPath: nil), target: "/out/deep")]
+                $0.mounts = [
+                    ContainerMount(source: .host(path: node.directory + "/image", subPath: nil), target: "/out/deep")
+                ]
             }
-            #expect(output.contains("/dev/null") && output.contains("\(victim)/null") && output.contains("/out/deep/base"), "\(output)")
+            #expect(
+                output.contains("/dev/null") && output.contains("\(victim)/null") && output.contains("/out/deep/base"),
+                "\(output)")
             #expect(try FileAccess.list(victim).isEmpty)
         }
     }
 
     @Test func hostNamespacesAreTheHosts() async throws {
         try await TestNode.with(3) { node in
-            let host = node.sandbox("a") { $0.hostNetwork = true; $0.hostPID = true; $0.hostIPC = true }
-            let (output, _) = try await node.run("for n in net ipc pid uts; do readlink /proc/self/ns/$n; done", sandbox: host)
+            let host = node.sandbox("a") {
+                $0.hostNetwork = true; $0.hostPID = true; $0.hostIPC = true
+            }
+            let (output, _) = try await node.run(
+                "for n in net ipc pid uts; do readlink /proc/self/ns/$n; done", sandbox: host)
             let expected = try ["net", "ipc", "pid", "uts"].map { try FileAccess.linkTarget("/proc/self/ns/\($0)") }
             #expect(output == expected.joined(separator: "\n"))
         }
@@ -155,7 +195,9 @@ struct ContainerPrivilegedTests {
             let before = try FileAccess.readText("/proc/sys/net/ipv4/ip_unprivileged_port_start")
             let (output, _) = try await node.run(
                 "cat /proc/sys/net/core/somaxconn /proc/sys/kernel/shm_rmid_forced /proc/sys/net/ipv4/ip_unprivileged_port_start",
-                sandbox: node.sandbox("a") { $0.sysctls = ["net.core.somaxconn": "321", "kernel.shm_rmid_forced": "1"] })
+                sandbox: node.sandbox("a") {
+                    $0.sysctls = ["net.core.somaxconn": "321", "kernel.shm_rmid_forced": "1"]
+                })
             #expect(output == "321\n1\n0")
             #expect(try FileAccess.readText("/proc/sys/net/ipv4/ip_unprivileged_port_start") == before)
             for name in ["kernel.hostname", "vm.swappiness", "net/../kernel/panic", "kernel.msgmax/../panic"] {
@@ -181,18 +223,27 @@ struct ContainerPrivilegedTests {
             }
             #expect(image?.kind == .imageNotFound && image?.message.contains("nothere:1") == true)
             let directory = await #expect(throws: RuntimeError.self) {
-                try await node.runtime.startContainer(node.container(["true"]) { $0.workingDirectory = "/bin/busybox" }, in: "a")
+                try await node.runtime.startContainer(
+                    node.container(["true"]) { $0.workingDirectory = "/bin/busybox" }, in: "a")
             }
-            #expect(directory?.step == "chdir" && directory?.object == "/bin/busybox" && directory?.errno == ENOTDIR, "\(String(describing: directory))")
-            let twice = await #expect(throws: RuntimeError.self) { try await node.runtime.startSandbox(node.sandbox("a")) }
+            #expect(
+                directory?.step == "chdir" && directory?.object == "/bin/busybox" && directory?.errno == ENOTDIR,
+                "\(String(describing: directory))")
+            let twice = await #expect(throws: RuntimeError.self) {
+                try await node.runtime.startSandbox(node.sandbox("a"))
+            }
             #expect(twice?.kind == .alreadyExists)
             let none = await #expect(throws: RuntimeError.self) {
-                try await node.runtime.startContainer(node.container([]) { $0.image = "busybox"; $0.args = [] }, in: "a")
+                try await node.runtime.startContainer(
+                    node.container([]) {
+                        $0.image = "busybox"; $0.args = []
+                    }, in: "a")
             }
             #expect(none?.message.contains("no command") == true)
             #expect(try FileAccess.list(node.configuration.dataDirectory + "/sandboxes/a/containers").isEmpty)
             // The sandbox is as good as before.
-            _ = try await node.runtime.startContainer(node.container(["true"]) { $0.workingDirectory = "/made/for/it" }, in: "a")
+            _ = try await node.runtime.startContainer(
+                node.container(["true"]) { $0.workingDirectory = "/made/for/it" }, in: "a")
             #expect(try await node.end(of: "main", in: "a").exit?.code == 0)
         }
     }
@@ -212,7 +263,9 @@ struct ContainerPrivilegedTests {
             let last = try FileAccess.readText(ended.logPath)
             #expect(last.hasSuffix("stdout F 4000"))
             let whole = try FileAccess.readText("\(directory)/\(files[1])") + "\n" + last
-            let numbers = whole.split(separator: "\n").compactMap { line in line.split(separator: " ").last.flatMap { Int($0) } }
+            let numbers = whole.split(separator: "\n").compactMap { line in
+                line.split(separator: " ").last.flatMap { Int($0) }
+            }
             // No line is lost between the files that are kept.
             #expect(numbers.suffix(500) == Array(3501...4000)[...], "\(numbers.count)")
             #expect(try FileAccess.status(ended.logPath).st_size <= 60_000)
@@ -223,9 +276,13 @@ struct ContainerPrivilegedTests {
         try await TestNode.with(3) { node in
             _ = try await node.runtime.startSandbox(node.sandbox("a"))
             _ = try await node.runtime.startContainer(
-                node.container(["sh", "-c", "i=0; while [ $i -lt 4000 ]; do printf 0123456789; i=$((i+1)); done; echo; echo short"]), in: "a")
+                node.container([
+                    "sh", "-c", "i=0; while [ $i -lt 4000 ]; do printf 0123456789; i=$((i+1)); done; echo; echo short",
+                ]), in: "a")
             let ended = try await node.end(of: "main", in: "a")
-            let lines = try FileAccess.readText(ended.logPath).split(separator: "\n").map { $0.split(separator: " ", maxSplits: 3) }
+            let lines = try FileAccess.readText(ended.logPath).split(separator: "\n").map {
+                $0.split(separator: " ", maxSplits: 3)
+            }
             #expect(lines.map { String($0[2]) } == ["P", "P", "F", "F"])
             #expect(lines.map { $0[3].utf8.count } == [16384, 16384, 40000 - 32768, 5])
         }
@@ -236,7 +293,9 @@ struct ContainerPrivilegedTests {
             _ = try await node.runtime.startSandbox(node.sandbox("a"))
             for attempt in 0..<4 {
                 _ = try await node.runtime.startContainer(
-                    node.container(["sh", "-c", "echo \(attempt); ls /kept 2>/dev/null; touch /kept; exit \(attempt)"], attempt: attempt), in: "a")
+                    node.container(
+                        ["sh", "-c", "echo \(attempt); ls /kept 2>/dev/null; touch /kept; exit \(attempt)"],
+                        attempt: attempt), in: "a")
                 let ended = try await node.end(of: "main", attempt: attempt, in: "a")
                 // A fresh root each time.
                 #expect(node.text(of: ended) == "\(attempt)" && ended.exit?.code == Int32(attempt))
@@ -254,7 +313,8 @@ struct ContainerPrivilegedTests {
                     group.addTask {
                         let id = "many-\(index)"
                         let status = try await node.runtime.startSandbox(node.sandbox(id))
-                        _ = try await node.runtime.startContainer(node.container(["sh", "-c", "exit \(index)"]), in: id)
+                        _ = try await node.runtime.startContainer(
+                            node.container(["sh", "-c", "exit \(index)"]), in: id)
                         #expect(try await node.end(of: "main", in: id).exit?.code == Int32(index))
                         #expect(status.addresses.count == 1)
                         try await node.runtime.removeSandbox(id, removeLogs: true)

@@ -72,7 +72,11 @@ struct KillPrivilegedTests {
                 let probability = [0.005, 0.02, 0.05, 0.15][seed % 4]
                 let environment = ["MINIKUBE_LITE_FAILPOINT_SEED": "\(seed):\(probability)"]
                 let broken = try drive(["up", "pod-\(seed)", "3"], environment: environment)
-                if broken.wasKilled { kills += 1 } else { #expect(broken.status == 0, "seed \(seed): \(broken.output)") }
+                if broken.wasKilled {
+                    kills += 1
+                } else {
+                    #expect(broken.status == 0, "seed \(seed): \(broken.output)")
+                }
 
                 // The pids that run before the next agent comes, and after.
                 let before = processes()
@@ -80,7 +84,9 @@ struct KillPrivilegedTests {
                 #expect(found.status == 0, "seed \(seed): \(found.output)")
                 let status = try decode(found.output)
                 let running = Set(status.flatMap(\.containers).filter { $0.exit == nil }.map(\.pid))
-                #expect(running == processes(), "seed \(seed): \(running) \(processes())\n\(broken.output)\n\(found.output)")
+                #expect(
+                    running == processes(), "seed \(seed): \(running) \(processes())\n\(broken.output)\n\(found.output)"
+                )
                 #expect(running.isSubset(of: before), "seed \(seed)")
 
                 let whole = try drive(["up", "pod-\(seed)", "3"])

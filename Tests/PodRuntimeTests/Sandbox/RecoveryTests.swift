@@ -18,7 +18,9 @@ struct RecoveryPrivilegedTests {
             // The first agent does not look any more; the pod goes on.
             let old = try #require(node.runtime.find("a"))
             await old.abandonForTest()
-            try await eventually { FileAccess.exists("\(node.configuration.runDirectory)/pods/a/containers/ends-0/exit") }
+            try await eventually {
+                FileAccess.exists("\(node.configuration.runDirectory)/pods/a/containers/ends-0/exit")
+            }
 
             let second = try await PodRuntime(
                 configuration: node.configuration, images: node.images, logger: Logger(label: "second"))
@@ -94,7 +96,9 @@ struct RecoveryPrivilegedTests {
             #expect(try await node.runtime.recover().isEmpty)
             let aside = try FileAccess.list(node.configuration.runDirectory + "/set-aside")
             #expect(aside.count == 1 && aside[0].hasPrefix("broken-"))
-            #expect(try FileAccess.readText("\(node.configuration.runDirectory)/set-aside/\(aside[0])/sandbox.json") == "{ half")
+            #expect(
+                try FileAccess.readText("\(node.configuration.runDirectory)/set-aside/\(aside[0])/sandbox.json")
+                    == "{ half")
         }
     }
 }

@@ -35,7 +35,9 @@ struct SandboxPrivilegedTests {
                 $0.command = ["grep", "-E", "Sig(Ign|Blk)|Seccomp:|NoNewPrivs", "/proc/self/status"]
             }
             #expect(exit.code == 0)
-            #expect(output.contains("SigBlk:\t0000000000000000") && output.contains("SigIgn:\t0000000000000000"), "\(output)")
+            #expect(
+                output.contains("SigBlk:\t0000000000000000") && output.contains("SigIgn:\t0000000000000000"),
+                "\(output)")
             #expect(output.contains("Seccomp:\t2") && output.contains("NoNewPrivs:\t0"))
         }
     }
@@ -97,7 +99,8 @@ struct SandboxPrivilegedTests {
             let first = try await node.end(of: "main", in: "a")
             #expect(first.exit?.code == 3)
             _ = try await node.runtime.startContainer(
-                node.container(["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done"], attempt: 1), in: "a")
+                node.container(["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done"], attempt: 1), in: "a"
+            )
             try await eventually { node.log("a", "main", 1).contains("up") }
             try await node.runtime.stopContainer("main", in: "a", signal: nil, grace: .milliseconds(100))
             let second = try await node.end(of: "main", attempt: 1, in: "a")

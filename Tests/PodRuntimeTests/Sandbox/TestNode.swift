@@ -44,7 +44,10 @@ struct TestNode {
         let base = directory + "/image/base"
         for folder in ["bin", "etc", "tmp", "home", "var"] { try FileAccess.makeDirectories("\(base)/\(folder)") }
         try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: base + "/bin/busybox")
-        for name in ["sh", "cat", "echo", "sleep", "ls", "true", "false", "id", "kill", "touch", "mount", "mknod", "hostname", "stat", "head", "dd", "ps", "wget", "nc", "ip", "env", "pwd", "seq", "ping", "mkdir", "grep", "readlink"] {
+        for name in [
+            "sh", "cat", "echo", "sleep", "ls", "true", "false", "id", "kill", "touch", "mount", "mknod", "hostname",
+            "stat", "head", "dd", "ps", "wget", "nc", "ip", "env", "pwd", "seq", "ping", "mkdir", "grep", "readlink",
+        ] {
             try FileManager.default.createSymbolicLink(atPath: "\(base)/bin/\(name)", withDestinationPath: "busybox")
         }
         try "root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1001:web:/home/web:/bin/sh\n".write(
@@ -72,7 +75,9 @@ struct TestNode {
             "busybox": (
                 image("busybox", ImageConfiguration(cmd: ["sh"], env: ["PATH=/bin", "FROM_IMAGE=yes"])), [base]
             ),
-            "layered": (image("layered", ImageConfiguration(cmd: ["sh"], env: ["PATH=/bin"], user: "web")), [top, base]),
+            "layered": (
+                image("layered", ImageConfiguration(cmd: ["sh"], env: ["PATH=/bin"], user: "web")), [top, base]
+            ),
         ])
     }
 
@@ -139,7 +144,8 @@ struct TestNode {
 
     /// Runs a shell script as a container of a new sandbox; what it printed, and how it ended.
     func run(
-        _ script: String, sandbox: SandboxConfiguration? = nil, _ change: (inout ContainerConfiguration) -> Void = { _ in }
+        _ script: String, sandbox: SandboxConfiguration? = nil,
+        _ change: (inout ContainerConfiguration) -> Void = { _ in }
     ) async throws -> (output: String, exit: ContainerExit) {
         let id = sandbox?.id ?? "run-\(UUID().uuidString.prefix(8).lowercased())"
         _ = try await runtime.startSandbox(sandbox ?? self.sandbox(id))
