@@ -206,28 +206,6 @@ public enum FileAccess {
         }
         return String(decoding: buffer[..<count], as: UTF8.self)
     }
-
-    /// Removes a tree without following links and without crossing into another file system. What is gone already
-    /// is no error.
-    public static func removeTree(_ path: String) throws(SystemError) {
-        let facts: stat
-        do { facts = try status(path) } catch {
-            if error.errno == ENOENT { return }
-            throw error
-        }
-        try removeTree(path, device: facts.st_dev, mode: facts.st_mode)
-    }
-
-    private static func removeTree(_ path: String, device: dev_t, mode: mode_t) throws(SystemError) {
-        guard mode & S_IFMT == S_IFDIR else { return try remove(path) }
-        for name in try list(path) {
-            let child = "\(path)/\(name)"
-            let facts = try status(child)
-            guard facts.st_dev == device else { throw SystemError(call: "rmdir", object: child, errno: EBUSY) }
-            try removeTree(child, device: device, mode: facts.st_mode)
-        }
-        try removeDirectory(path)
-    }
 }
 
 extension FileAccess {
