@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
+# Some of scripts/ are Python; a fresh machine may have none.
+python = command -v python3 >/dev/null || scripts/install-packages python
+
 .PHONY: help build run test test-unit test-privileged test-e2e test-vm bench fmt check generate docs stop clean
 
 help: ## List what can be made
@@ -17,19 +20,24 @@ run: ## From a fresh machine to three ready replicas: build, start the node, app
 	@scripts/run
 
 test: ## All four tiers, with one line of counts at the end
-	@scripts/test unit privileged e2e vm
+	@$(python)
+	scripts/test unit privileged e2e vm
 
 test-unit: ## Tests that run on any machine, without root
-	@scripts/test unit
+	@$(python)
+	scripts/test unit
 
 test-privileged: ## Tests with real namespaces, cgroups and networks on this machine; need root
-	@scripts/test privileged
+	@$(python)
+	scripts/test privileged
 
 test-e2e: ## A node is started and driven by kubectl and by our own command line; needs root
-	@scripts/test e2e
+	@$(python)
+	scripts/test e2e
 
 test-vm: ## Real cgroup v2 limits, in a virtual machine with Debian's kernel
-	@scripts/test vm
+	@$(python)
+	scripts/test vm
 
 bench: ## Measure this machine and write docs/benchmarks.md
 	@scripts/bench
@@ -38,11 +46,13 @@ fmt: ## Format all Swift and C sources
 	@scripts/format --in-place
 
 check: ## Format, layers and warnings: everything that a review should not have to say
-	@scripts/format --check
+	@$(python)
+	scripts/format --check
 	scripts/check-layers
 	scripts/check-warnings
 
 generate: ## Generate the API's Swift types from api/kubernetes-api-facts.json
+	@$(python)
 	scripts/generate-api
 
 docs: ## Build the documentation of the libraries into .build/docs
