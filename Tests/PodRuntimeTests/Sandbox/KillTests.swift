@@ -8,8 +8,8 @@ import Testing
 /// An agent that is killed at any failpoint: what runs goes on, nothing starts twice, nothing is left.
 @Suite(.serialized, .enabled(if: isRoot, "needs root"))
 struct KillPrivilegedTests {
-    /// Seeds to try; `MINIKUBE_LITE_KILLS` asks for more.
-    static let count = ProcessInfo.processInfo.environment["MINIKUBE_LITE_KILLS"].flatMap(Int.init) ?? 25
+    /// Seeds to try, of which each kills one or two agents: more than 200 in all. `MINIKUBE_LITE_KILLS` asks for more.
+    static let count = ProcessInfo.processInfo.environment["MINIKUBE_LITE_KILLS"].flatMap(Int.init) ?? 160
 
     struct Run {
         let output: String
@@ -103,7 +103,7 @@ struct KillPrivilegedTests {
                 #expect(down.status == 0, "seed \(seed): \(down.output)")
                 checkNothingIsLeft()
             }
-            #expect(kills > Self.count / 2, "\(kills) kills in \(Self.count) rounds")
+            #expect(kills >= Self.count * 5 / 4, "\(kills) kills in \(Self.count) rounds")
             print("\(kills) agents were killed")
         }
     }
