@@ -38,8 +38,12 @@ import Testing
             #expect(error?.errno == EXDEV, "\(outside)")
         }
         // The root is the root: /etc is its own, and `..` stays.
-        #expect(try root.open(.inRoot, "out", O_RDONLY | O_DIRECTORY).status().st_ino == FileAccess.status(path + "/root/etc").st_ino)
-        #expect(try root.open(.inRoot, "up/../..", O_RDONLY | O_DIRECTORY).status().st_ino == FileAccess.status(path + "/root").st_ino)
+        #expect(
+            try root.open(.inRoot, "out", O_RDONLY | O_DIRECTORY).status().st_ino
+                == FileAccess.status(path + "/root/etc").st_ino)
+        #expect(
+            try root.open(.inRoot, "up/../..", O_RDONLY | O_DIRECTORY).status().st_ino
+                == FileAccess.status(path + "/root").st_ino)
         let link = #expect(throws: SystemError.self) { try root.open(.beneathWithoutLinks, "up", O_RDONLY) }
         #expect(link?.errno == ELOOP)
     }
@@ -83,7 +87,8 @@ import Testing
         try PacketSocket.send([0], [FileDescriptor](repeating: null, count: PacketSocket.maximumDescriptors), to: a)
         #expect(try PacketSocket.receive(from: b)?.descriptors.count == PacketSocket.maximumDescriptors)
         let error = #expect(throws: SystemError.self) {
-            try PacketSocket.send([0], [FileDescriptor](repeating: null, count: PacketSocket.maximumDescriptors + 1), to: a)
+            try PacketSocket.send(
+                [0], [FileDescriptor](repeating: null, count: PacketSocket.maximumDescriptors + 1), to: a)
         }
         #expect(error?.errno == E2BIG)
     }
@@ -121,7 +126,10 @@ import Testing
         let null = try FileDescriptor.open("/dev/null", O_RDWR)
         let spawned = try Process.spawn(
             executable: shell,
-            arguments: ["sh", "-c", "ls /proc/self/fd | wc -l; grep SigIgn /proc/self/status; echo $A; cat /proc/self/sessionid; exit 5"],
+            arguments: [
+                "sh", "-c",
+                "ls /proc/self/fd | wc -l; grep SigIgn /proc/self/status; echo $A; cat /proc/self/sessionid; exit 5",
+            ],
             environment: ["A=b", "PATH=/bin:/usr/bin"], descriptors: [null, writing, writing], cgroup: nil)
         #expect(getsid(spawned.pid) == spawned.pid)
         let exit = try #require(try Process.wait(spawned.pidfd, blocking: true))
@@ -161,7 +169,8 @@ import Testing
 @Suite(.enabled(if: geteuid() == 0, "needs root")) struct MountTests {
     @Test func detachedMountsGoAwayWithTheirDescriptor() throws {
         let before = try FileAccess.readText("/proc/self/mountinfo")
-        let tmpfs = try Mount.newFileSystem("tmpfs", options: [("size", "64k"), ("mode", "700")], attributes: [.noExecute])
+        let tmpfs = try Mount.newFileSystem(
+            "tmpfs", options: [("size", "64k"), ("mode", "700")], attributes: [.noExecute])
         let file = try tmpfs.open(at: "inside", O_WRONLY | O_CREAT, mode: 0o600)
         try file.writeAll("x")
         let copy = try Mount.detachedCopy(of: try FileDescriptor.open("/tmp", FileAccess.pathOnly), recursive: true)

@@ -7,15 +7,18 @@ import Testing
 @Suite struct LaunchPlanTests {
     static let steps: [LaunchPlan.Step] = [
         .newSession, .newKeyring, .setPropagation(path: "/", flags: 1), .changeDirectory("/a"),
-        .mount(source: "s", target: "t", type: "y", flags: 0, data: ""), .root("/r"), .makeDirectory(path: "/d", mode: 0o755),
+        .mount(source: "s", target: "t", type: "y", flags: 0, data: ""), .root("/r"),
+        .makeDirectory(path: "/d", mode: 0o755),
         .mountFileSystem(type: "proc", target: "/proc", options: ["a=b", "c"], attributes: [.readOnly]),
         .attachMount(.attached(0), target: "/v", isFile: false),
         .bind(source: "/h", target: "/t", attributes: [], isFile: true), .makeSymbolicLink(path: "/l", text: "t"),
         .makeDevice(path: "/dev/null", mode: 0o20666, major: 1, minor: 3), .mask(path: "/m", emptyDirectory: "/e"),
         .makeReadOnly(path: "/p"), .sealRoot, .pivotRoot, .write(path: "/w", text: ""),
         .setLimit(resource: 7, soft: 1, hard: 2), .setUmask(0o22), .setStandardStream(.standardOutput, number: 1),
-        .setWorkingDirectory("/"), .setGroups([]), .setGroups([1, 2, 3]), .setUser(uid: 1, gid: 2), .limitCapabilities(3),
-        .setCapabilities(3), .setNoNewPrivileges, .setSeccompFilter([UInt8](repeating: 6, count: 16)), .closeDescriptors,
+        .setWorkingDirectory("/"), .setGroups([]), .setGroups([1, 2, 3]), .setUser(uid: 1, gid: 2),
+        .limitCapabilities(3),
+        .setCapabilities(3), .setNoNewPrivileges, .setSeccompFilter([UInt8](repeating: 6, count: 16)),
+        .closeDescriptors,
         .execute(arguments: ["sh", "-c", ""], environment: [], searchPath: "/bin"), .pause,
     ]
 
@@ -52,7 +55,9 @@ import Testing
             #expect(throws: Launch.Refusal.self) { try Launch.check(Array(good[..<length]), descriptorCount: 9) }
         }
         // Each word of each step made enormous: refused, or it is a plain number that is nobody's offset.
-        for offset in stride(from: LaunchPlan.headerSize, to: LaunchPlan.headerSize + plan().count * LaunchPlan.stepSize, by: 4) {
+        for offset in stride(
+            from: LaunchPlan.headerSize, to: LaunchPlan.headerSize + plan().count * LaunchPlan.stepSize, by: 4)
+        {
             var bytes = good
             for index in 0..<4 { bytes[offset + index] = 0xff }
             let field = (offset - LaunchPlan.headerSize) % LaunchPlan.stepSize

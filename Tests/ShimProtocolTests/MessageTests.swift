@@ -8,7 +8,9 @@ import Testing
         oomKilled: true)
     static let all: [Message] = [
         .hello(Hello(pid: 7)), .welcome(Hello(version: 9, features: .max, pid: 1)),
-        .makeSandbox(SandboxRequest(kinds: 7, hostname: "höst", sysctls: [.init(path: "/a", value: ""), .init(path: "", value: "b")])),
+        .makeSandbox(
+            SandboxRequest(
+                kinds: 7, hostname: "höst", sysctls: [.init(path: "/a", value: ""), .init(path: "", value: "b")])),
         .launch(
             LaunchRequest(
                 container: "web-0", recordPath: "/r", logPath: "", logMaxBytes: -1, logMaxFiles: 5, killsCgroup: true,
@@ -19,7 +21,8 @@ import Testing
         .containers([
             ContainerFacts(container: "a", pid: 1, startedAt: 2, exit: nil),
             ContainerFacts(container: "b", pid: 1, startedAt: 2, exit: record),
-        ]), .done, .refused(errno: 2, reason: "no"), .exited(ContainerFacts(container: "b", pid: 1, startedAt: 2, exit: record)),
+        ]), .done, .refused(errno: 2, reason: "no"),
+        .exited(ContainerFacts(container: "b", pid: 1, startedAt: 2, exit: record)),
     ]
 
     @Test(arguments: all) func whatIsSaidIsUnderstood(message: Message) throws {
@@ -59,8 +62,9 @@ import Testing
     @Test func exitRecordsAreReadBackOrRefused() {
         #expect(ExitRecord(text: Self.record.text) == Self.record)
         #expect(ExitRecord(text: Self.record.text + "later 1\n") == Self.record)
-        for text in ["", "version 1\n", Self.record.text.replacing("version 1", with: "version 2"), "pid x\n" + Self.record.text,
-            String(Self.record.text.dropLast(14))]
-        { #expect(ExitRecord(text: text) == nil, "\(text)") }
+        for text in [
+            "", "version 1\n", Self.record.text.replacing("version 1", with: "version 2"), "pid x\n" + Self.record.text,
+            String(Self.record.text.dropLast(14)),
+        ] { #expect(ExitRecord(text: text) == nil, "\(text)") }
     }
 }

@@ -16,8 +16,12 @@ struct SandboxPaths: Sendable, Hashable {
     let data: String
 
     init(_ configuration: RuntimeConfiguration, id: String) {
-        run = "\(configuration.runDirectory)/pods/\(id)"
-        data = "\(configuration.dataDirectory)/sandboxes/\(id)"
+        self.init(run: configuration.runDirectory, data: configuration.dataDirectory, id: id)
+    }
+
+    init(run: String, data: String, id: String) {
+        self.run = "\(run)/pods/\(id)"
+        self.data = "\(data)/sandboxes/\(id)"
     }
 
     var record: String { run + "/sandbox.json" }
@@ -39,6 +43,17 @@ struct SandboxPaths: Sendable, Hashable {
     func upper(_ key: ContainerKey) -> String { storage(key) + "/upper" }
     func work(_ key: ContainerKey) -> String { storage(key) + "/work" }
     func terminationMessage(_ key: ContainerKey) -> String { storage(key) + "/termination-log" }
+}
+
+extension ContainerStatus {
+    /// The directory with what the container has changed in its root file system; gone soon after its end.
+    ///
+    /// - Parameters:
+    ///   - dataDirectory: as in `RuntimeConfiguration`.
+    ///   - sandbox: the sandbox's id.
+    public func writableLayer(dataDirectory: String, sandbox: String) -> String {
+        SandboxPaths(run: "", data: dataDirectory, id: sandbox).upper(ContainerKey(name: name, attempt: attempt))
+    }
 }
 
 /// One attempt of one container: `<name>-<attempt>` in paths, cgroups and messages.

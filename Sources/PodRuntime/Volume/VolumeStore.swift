@@ -17,7 +17,7 @@ public struct VolumeStore: Sendable {
 
     /// A directory on the disk, empty when it is made, writable for everyone; its path.
     public func directory(pod: String, name: String, group: UInt32? = nil) throws -> String {
-        try make("\(durable)/\(pod)/\(name)", mode: group == nil ? 0o777 : 0o2777, group: group)
+        try make(directoryPath(pod: pod, name: name), mode: group == nil ? 0o777 : 0o2777, group: group)
     }
 
     /// A tmpfs that the pod's containers share; its path. Made once: a second call finds it mounted.
@@ -50,8 +50,11 @@ public struct VolumeStore: Sendable {
         try write(files, to: make("\(volatile)/\(pod)/\(name)", mode: 0o755), group: group)
     }
 
-    /// Where `write` puts a volume's files.
+    /// Where `write` puts a volume's files, and `memory` its tmpfs.
     public func filesPath(pod: String, name: String) -> String { "\(volatile)/\(pod)/\(name)" }
+
+    /// Where `directory` makes a volume.
+    public func directoryPath(pod: String, name: String) -> String { "\(durable)/\(pod)/\(name)" }
 
     /// Makes the directory that a mount's `subPath` names, where it is missing. Nothing in the path may be a link: a
     /// container may have put it there.
