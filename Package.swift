@@ -148,7 +148,7 @@ let package = Package(
         .testTarget(name: "ShimProtocolTests", dependencies: ["ShimProtocol"], swiftSettings: strict),
         .testTarget(name: "PodRuntimeTests", dependencies: ["PodRuntime"], swiftSettings: strict),
         // Run inside a virtual machine, by scripts/test-vm.
-        .testTarget(name: "VMTests", dependencies: ["PodRuntime"], swiftSettings: strict),
+        .testTarget(name: "VMTests", dependencies: ["PodRuntime", "NodeHarness"], swiftSettings: strict),
         .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI"], swiftSettings: strict),
         .testTarget(
             name: "ControlPlaneTests",
@@ -156,7 +156,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "CommandLineTests", dependencies: ["minikube-lite", "KubernetesAPI"], swiftSettings: strict),
         // Starts the built programs: it depends on none of them, since the static ones cannot be linked into a bundle.
-        .testTarget(name: "EndToEndTests", swiftSettings: strict),
+        .testTarget(name: "EndToEndTests", dependencies: ["NodeHarness"], swiftSettings: strict),
+        // A whole node of a test's own, started and removed from outside.
+        .target(name: "NodeHarness", path: "Tests/NodeHarness", swiftSettings: strict),
         .testTarget(name: "NodeAgentTests", dependencies: ["NodeAgent"], swiftSettings: strict),
     ]
 )

@@ -1,4 +1,5 @@
 import Foundation
+import NodeHarness
 import Testing
 
 extension EndToEnd {

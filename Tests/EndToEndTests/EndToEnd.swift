@@ -1,4 +1,5 @@
 import Foundation
+import NodeHarness
 import Testing
 
 /// Everything runs against one node, one test after the other; a test removes the objects that it has made.

@@ -1,24 +1,38 @@
 import Foundation
 
 /// What a program that was run to its end has said.
-struct CommandResult: Sendable, CustomStringConvertible {
-    let command: String
-    let code: Int32
-    let output: String
-    let errors: String
+package struct CommandResult: Sendable, CustomStringConvertible {
+    package let command: String
+    package let code: Int32
+    package let output: String
+    package let errors: String
 
-    var description: String { "\(command)\nexit code \(code)\n\(output)\(errors)" }
-    var lines: [String] { output.split(separator: "\n").map(String.init) }
+    package var description: String { "\(command)\nexit code \(code)\n\(output)\(errors)" }
+    package var lines: [String] { output.split(separator: "\n").map(String.init) }
+}
+
+/// Something that a test cannot go on without.
+package struct Failure: Error, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}
+
+extension CommandResult {
+    /// Throws what the program has said where its exit code is not 0.
+    package func requireSuccess() throws {
+        guard code == 0 else { throw Failure(description) }
+    }
 }
 
 /// Runs programs with a deadline.
-enum Command {
-    struct Timeout: Error, CustomStringConvertible {
-        let description: String
+package enum Command {
+    package struct Timeout: Error, CustomStringConvertible {
+        package let description: String
     }
 
     /// Runs a program; its output is collected in files, so that no pipe can fill up.
-    static func run(
+    package static func run(
         _ executable: String, _ arguments: [String], environment: [String: String] = [:], input: String? = nil,
         deadline: Duration = .seconds(60)
     ) async throws -> CommandResult {
@@ -70,7 +84,7 @@ enum Command {
     }
 
     /// The full path of a program in $PATH.
-    static func find(_ name: String) -> String? {
+    package static func find(_ name: String) -> String? {
         (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(name)" }
             .first { FileManager.default.isExecutableFile(atPath: $0) }
     }

@@ -1,30 +1,28 @@
-import Foundation
-import Testing
+package import Foundation
 
 /// A node of the tests' own, in folders, cgroup, bridge, address range and port of its own.
-final class Node: Sendable {
-    /// The node that the suite runs with.
-    @TaskLocal static var current: Node?
-
-    let root: String
-    let number: Int
-    var bridge: String { "mkle2e\(number)" }
-    var cgroupParent: String { "minikube-lite-e2e-\(number)" }
-    var kubeconfig: String { "\(root)/etc/admin.kubeconfig" }
+package final class Node: Sendable {
+    package let root: String
+    package let number: Int
+    package var bridge: String { "mkle2e\(number)" }
+    package var cgroupParent: String { "minikube-lite-e2e-\(number)" }
+    package var kubeconfig: String { "\(root)/etc/admin.kubeconfig" }
 
     /// Where the programs are: beside the test bundle.
-    static let programs: String = {
+    package static let programs: String = {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         return URL(fileURLWithPath: own).deletingLastPathComponent().path
     }()
 
     /// The repository, for examples/.
-    static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    package static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent()
         .deletingLastPathComponent().path
 
-    init() {
+    /// - Parameter offset: tells the nodes of one test process apart; fewer than 10.
+    package init(offset: Int = 0) {
         // The process id tells runs on one machine apart; the bridge's name has room for five digits.
-        number = Int(getpid()) % 100_000
+        number = (Int(getpid()) * 10 + offset) % 100_000
         root = FileManager.default.temporaryDirectory.appendingPathComponent("mkl-e2e-\(number)").path
     }
 
@@ -32,7 +30,7 @@ final class Node: Sendable {
 
     /// Runs our own command line against this node.
     @discardableResult
-    func cli(_ arguments: String..., input: String? = nil, deadline: Duration = .seconds(60)) async throws
+    package func cli(_ arguments: String..., input: String? = nil, deadline: Duration = .seconds(60)) async throws
         -> CommandResult
     {
         try await Command.run(
@@ -42,10 +40,10 @@ final class Node: Sendable {
 
     /// Runs the real kubectl against this node.
     @discardableResult
-    func kubectl(_ arguments: String..., input: String? = nil, deadline: Duration = .seconds(60)) async throws
+    package func kubectl(_ arguments: String..., input: String? = nil, deadline: Duration = .seconds(60)) async throws
         -> CommandResult
     {
-        let path = try #require(Command.find("kubectl"), "kubectl is not in PATH")
+        guard let path = Command.find("kubectl") else { throw Failure("kubectl is not in PATH") }
         // Its discovery cache would outlive this node.
         return try await Command.run(
             path, ["--cache-dir", "\(root)/kubectl-cache"] + arguments, environment: ["KUBECONFIG": kubeconfig],
@@ -54,26 +52,38 @@ final class Node: Sendable {
 
     // MARK: Life
 
-    func up() async throws {
-        let result = try await cli(
-            "up", "--detach", "--root", root, "--port", String(20000 + number % 10000), "--bridge", bridge,
-            "--cgroup-parent", cgroupParent, "--pod-cidr", "10.\(200 + number % 50).\(number % 250).0/24",
-            "--node-name", "e2e",
-            "--cgroup-enforcement", "best-effort", "--crash-backoff-max", "2s", "--log-level", "debug",
-            deadline: .seconds(90))
-        try #require(result.code == 0, "\(result)")
+    /// Starts the node in the background; it is up when this returns.
+    ///
+    /// - Parameter flags: more flags of `up`.
+    package func up(_ flags: String...) async throws {
+        let result = try await Command.run(
+            "\(Self.programs)/minikube-lite",
+            [
+                "up", "--detach", "--root", root, "--port", String(20000 + number % 10000), "--bridge", bridge,
+                "--cgroup-parent", cgroupParent, "--pod-cidr", "10.\(200 + number % 50).\(number % 250).0/24",
+                "--node-name", "e2e", "--crash-backoff-max", "2s", "--log-level", "debug",
+            ] + flags, deadline: .seconds(180))
+        try result.requireSuccess()
+    }
+
+    /// The last words of the node's log.
+    package var log: String {
+        String(((try? String(contentsOfFile: "\(root)/log/agent.log", encoding: .utf8)) ?? "").suffix(4000))
     }
 
     /// The agent's process id, from the lock that it holds.
-    func agentProcess() throws -> pid_t {
+    package func agentProcess() throws -> pid_t {
         let text = try String(contentsOfFile: "\(root)/run/agent.lock", encoding: .utf8)
-        return try #require(pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+        guard let pid = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            throw Failure("agent.lock names no process: \(text)")
+        }
+        return pid
     }
 
     /// Imports busybox and every version of myapp, from what is on this machine and what the package has built.
-    func importImages() async throws {
+    package func importImages() async throws {
         let images = "\(root)/test-images"
-        let busybox = try #require(Command.find("busybox"), "busybox (busybox-static) is not installed")
+        guard let busybox = Command.find("busybox") else { throw Failure("busybox (busybox-static) is not installed") }
         try makeImage(
             "\(images)/busybox", programs: ["bin/busybox": busybox], links: ["bin/sh", "bin/sleep", "bin/cat"])
         try await importImage("busybox:latest", "\(images)/busybox", #"{"cmd": ["sh"], "env": ["PATH=/bin"]}"#)
@@ -86,6 +96,13 @@ final class Node: Sendable {
             try await importImage("myapp:\(version)", folder, configuration)
             if version == "1.4.2" { try await importImage("myapp:latest", folder, configuration) }
         }
+    }
+
+    /// Imports an image of one of the package's own static programs, e.g. `payload` as `payload:latest`.
+    package func importProgram(_ name: String) async throws {
+        let folder = "\(root)/test-images/\(name)"
+        try makeImage(folder, programs: ["bin/\(name)": "\(Self.programs)/\(name)"])
+        try await importImage("\(name):latest", folder, #"{"entrypoint": ["/bin/\#(name)"], "env": ["PATH=/bin"]}"#)
     }
 
     private func makeImage(_ folder: String, programs: [String: String], links: [String] = []) throws {
@@ -102,11 +119,11 @@ final class Node: Sendable {
     private func importImage(_ name: String, _ folder: String, _ configuration: String) async throws {
         try configuration.write(toFile: "\(folder)/image.json", atomically: true, encoding: .utf8)
         let result = try await cli("image", "import", name, folder, "--root", root)
-        try #require(result.code == 0, "\(result)")
+        try result.requireSuccess()
     }
 
     /// Ends everything, and answers what is left behind.
-    func remove() async throws -> [String] {
+    package func remove() async throws -> [String] {
         let result = try await cli("down", "--pods", "--purge", "--root", root, deadline: .seconds(90))
         var left: [String] = result.code == 0 ? [] : ["\(result)"]
         try? FileManager.default.removeItem(atPath: "\(root)/kubectl-cache")
@@ -117,7 +134,7 @@ final class Node: Sendable {
     }
 
     /// Everything on this machine that bears this node's names.
-    func leftovers() -> [String] {
+    package func leftovers() -> [String] {
         var left: [String] = []
         let files = FileManager.default
         for folder in ["run", "data", "etc", "log"] where files.fileExists(atPath: "\(root)/\(folder)") {
@@ -152,27 +169,4 @@ final class Node: Sendable {
         }
         return left
     }
-}
-
-/// Starts one node around a suite, and checks afterwards that nothing is left of it.
-struct NodeScope: SuiteTrait, TestScoping {
-    func provideScope(
-        for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
-    ) async throws {
-        let node = Node()
-        do {
-            try await node.up()
-            try await node.importImages()
-            try await Node.$current.withValue(node) { try await function() }
-        } catch {
-            let log = (try? String(contentsOfFile: "\(node.root)/log/agent.log", encoding: .utf8)) ?? ""
-            Issue.record("\(error)\n\(log.suffix(4000))")
-        }
-        let left = try await node.remove()
-        #expect(left.isEmpty, "the node has left things behind")
-    }
-}
-
-extension Trait where Self == NodeScope {
-    static var node: NodeScope { NodeScope() }
 }
