@@ -42,7 +42,7 @@ let package = Package(
         .executableTarget(
             name: "minikube-lite",
             dependencies: [
-                "ControlPlane", "NodeAgent", "KubernetesAPI", "PodRuntime", "LinuxKernel",
+                "ControlPlane", "NodeAgent", "Laboratory", "KubernetesAPI", "PodRuntime", "LinuxKernel",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -83,6 +83,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        // Experiments with limits: what is tried, run through the API, sampled on cgroups, written down and drawn.
+        .target(
+            name: "Laboratory",
+            dependencies: [
+                "KubernetesAPI", "PodRuntime", "LinuxKernel",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         // API types and machinery, and the client. No Linux, no server.
@@ -160,5 +169,6 @@ let package = Package(
         // A whole node of a test's own, started and removed from outside.
         .target(name: "NodeHarness", path: "Tests/NodeHarness", swiftSettings: strict),
         .testTarget(name: "NodeAgentTests", dependencies: ["NodeAgent"], swiftSettings: strict),
+        .testTarget(name: "LaboratoryTests", dependencies: ["Laboratory"], swiftSettings: strict),
     ]
 )
