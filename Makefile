@@ -51,7 +51,7 @@ check: ## Format, layers and warnings: everything that a review should not have 
 	scripts/check-layers
 	scripts/check-warnings
 
-generate: ## Generate the API's Swift types from api/kubernetes-api-facts.json
+generate: ## Generate the API's Swift types from api/*-facts.json
 	@$(python)
 	scripts/generate-api
 

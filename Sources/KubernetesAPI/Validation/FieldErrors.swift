@@ -107,6 +107,7 @@ public struct FieldErrors: Sendable {
 
 extension FieldErrors {
     static let notNegative = "must be greater than or equal to 0"
+    static let positive = "must be greater than zero"
     static let immutable = "field is immutable"
     static let portRange = "must be between 1 and 65535, inclusive"
 
