@@ -82,7 +82,8 @@ struct PodView: CustomStringConvertible {
     /// How a container's last run ended.
     func terminated(_ name: String) -> [String: Any]? {
         let container = container(name)
-        return ((container["state"] as? [String: Any])?["terminated"]
+        return
+            ((container["state"] as? [String: Any])?["terminated"]
             ?? (container["lastState"] as? [String: Any])?["terminated"]) as? [String: Any]
     }
 

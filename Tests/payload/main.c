@@ -4,6 +4,9 @@
 //   payload exit CODE      exits with CODE
 //   payload signal NUMBER  kills itself with a signal
 //   payload touch MIB      touches so many MiB of memory, prints "touched", then sleeps
+//   payload stages A B     touches A MiB and prints "touched"; on SIGUSR1 B MiB in all, then sleeps
+//   payload write FILE MIB writes so many MiB past the page cache, and prints "wrote"
+//   payload bomb           forks without end, and so does each child
 //   payload fork COUNT     forks children that sleep until one fork fails; prints "forked <n> errno <e>", then sleeps
 //   payload spin SECONDS   burns CPU for so long
 //   payload ignore         ignores SIGTERM and sleeps
@@ -12,7 +15,10 @@
 //
 // Times are CLOCK_REALTIME nanoseconds: a benchmark compares them with its own clock on the same machine.
 
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +55,63 @@ static void sleep_for_ever(void)
 		pause();
 }
 
+// The memory is never freed: it is what the program is for.
+static int touch_more(long mebibytes)
+{
+	for (long i = 0; i < mebibytes; i++) {
+		char *block = malloc(1 << 20);
+		if (!block)
+			return 5;
+		memset(block, (int)i + 1, 1 << 20);
+	}
+	return 0;
+}
+
+static int touch(long mebibytes)
+{
+	int failed = touch_more(mebibytes);
+	if (failed)
+		return failed;
+	say("touched", mebibytes);
+	sleep_for_ever();
+	return 0;
+}
+
+static int touch_in_stages(long first, long second)
+{
+	sigset_t stage;
+	sigemptyset(&stage);
+	sigaddset(&stage, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &stage, NULL);
+	int failed = touch_more(first);
+	if (failed)
+		return failed;
+	say("touched", first);
+	int number;
+	sigwait(&stage, &number);
+	failed = touch_more(second - first);
+	if (failed)
+		return failed;
+	say("touched", second);
+	sleep_for_ever();
+	return 0;
+}
+
+static int write_directly(const char *path, long mebibytes)
+{
+	static char block[1 << 16] __attribute__((aligned(4096)));
+	int fd = open(path, O_WRONLY | O_CREAT | O_DIRECT, 0600);
+	if (fd < 0)
+		return 6;
+	for (long i = 0; i < mebibytes * 16; i++)
+		if (write(fd, block, sizeof block) != sizeof block)
+			return 7;
+	if (fsync(fd) != 0)
+		return 8;
+	say("wrote", mebibytes);
+	return 0;
+}
+
 static void print_signals(void)
 {
 	FILE *status = fopen("/proc/self/status", "r");
@@ -80,14 +143,16 @@ int main(int argc, char **argv)
 		raise((int)number);
 		return 4;
 	} else if (strcmp(verb, "touch") == 0) {
-		for (long i = 0; i < number; i++) {
-			char *block = malloc(1 << 20);
-			if (!block)
-				return 5;
-			memset(block, (int)i + 1, 1 << 20);
-		}
-		say("touched", number);
-		sleep_for_ever();
+		return touch(number);
+	} else if (strcmp(verb, "stages") == 0) {
+		return argc == 4 ? touch_in_stages(number, atol(argv[3])) : 2;
+	} else if (strcmp(verb, "write") == 0) {
+		return argc == 4 ? write_directly(argv[2], atol(argv[3])) : 2;
+	} else if (strcmp(verb, "bomb") == 0) {
+		say("started", now());
+		for (;;)
+			if (fork() < 0)
+				sched_yield();
 	} else if (strcmp(verb, "fork") == 0) {
 		long made = 0;
 		int failure = 0;
