@@ -24,8 +24,8 @@ public struct NodeConfiguration: Sendable {
     public var crashBackoffCap: Duration
     /// Run pods whose limits this host cannot enforce (with a condition and an event), instead of refusing them.
     public var bestEffortLimits: Bool
-    /// `pids.max` of each pod; nil leaves it without a limit.
-    public var podPidsLimit: Int64?
+    /// How requests and limits become values of cgroup files.
+    public var limits = LimitOptions()
     /// Name servers for pods with dnsPolicy ClusterFirst; empty: such pods get the host's own.
     public var clusterDNS: [String]
     /// The domain of services.
@@ -58,7 +58,6 @@ public struct NodeConfiguration: Sendable {
         systemReservedMemory = 256 << 20
         crashBackoffCap = .seconds(300)
         bestEffortLimits = false
-        podPidsLimit = nil
         clusterDNS = []
         clusterDomain = "cluster.local"
         logMaxBytes = 10 << 20

@@ -14,7 +14,7 @@ extension SandboxConfiguration {
             id: pod.metadata.uid, name: pod.metadata.name, namespace: pod.metadata.namespace,
             hostname: spec.setHostnameAsFQDN == true ? fqdn ?? short : short,
             qos: CgroupTranslation.qualityOfService(spec),
-            resources: CgroupTranslation.pod(spec, pidsMax: configuration.podPidsLimit),
+            resources: CgroupTranslation.pod(spec, pidsMax: configuration.limits.podPidsLimit),
             hostNetwork: spec.hostNetwork, hostPID: spec.hostPID, hostIPC: spec.hostIPC,
             shareProcessNamespace: spec.shareProcessNamespace == true, userNamespace: spec.hostUsers == false,
             resolvConf: resolvConf,

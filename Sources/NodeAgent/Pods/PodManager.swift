@@ -78,7 +78,7 @@ actor PodManager {
         var unenforced: String?
         if facts.lifecycle == .active {
             unenforced = NodeAdmission.unenforceableLimits(
-                of: pod, pidsMax: around.configuration.podPidsLimit, capabilities: around.runtime.capabilities)
+                of: pod, pidsMax: around.configuration.limits.podPidsLimit, capabilities: around.runtime.capabilities)
             // A pod that was let in once stays.
             let isNew = pod.status.startTime == nil && !facts.hadSandbox
             if isNew, let rejection = admission.rejection(of: pod, others: takenRoom()) {

@@ -36,6 +36,8 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "The longest wait between two starts of a crashing container, e.g. 5m.")
     var crashBackoffMax = "5m"
 
+    @OptionGroup(title: "Limits") var limits: LimitFlags
+
     @Option(help: "trace, debug, info, notice, warning or error.")
     var logLevel = "info"
 
@@ -101,6 +103,7 @@ struct NodeOptions: ParsableArguments {
             effectiveNodeName, "--cgroup-enforcement", cgroupEnforcement.rawValue, "--crash-backoff-max",
             crashBackoffMax, "--log-level", logLevel,
         ]
+        words += limits.words
         if let root = layout.root { words += ["--root", root] }
         if let cgroupParent { words += ["--cgroup-parent", cgroupParent] }
         return words

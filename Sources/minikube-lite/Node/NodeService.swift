@@ -51,6 +51,7 @@ struct NodeService {
             podCIDR: options.podCidr)
         node.ignoredDevices = [options.bridgeName]
         node.bestEffortLimits = bestEffort
+        node.limits = options.limits.options
         node.crashBackoffCap = .seconds(DurationText.seconds(options.crashBackoffMax) ?? 300)
         node.runtimeVersion = Version.current
         let agent = NodeAgent(

@@ -99,6 +99,11 @@ enum DurationText {
     /// Whole seconds, rounded up; nil where it is none. A number alone is seconds.
     static func seconds(_ text: String) -> Int64? {
         if let plain = Int64(text) { return plain }
+        return exactSeconds(text).map { Int64($0.rounded(.up)) }
+    }
+
+    /// Seconds and their fractions; nil where it is no duration.
+    static func exactSeconds(_ text: String) -> Double? {
         var total = 0.0
         var number = ""
         var unit = ""
@@ -120,7 +125,6 @@ enum DurationText {
                 unit.append(character)
             }
         }
-        guard flush(), total < 1e12 else { return nil }
-        return Int64(total.rounded(.up))
+        return flush() && total < 1e12 ? total : nil
     }
 }
