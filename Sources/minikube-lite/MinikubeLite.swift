@@ -26,7 +26,7 @@ struct MinikubeLite: AsyncParsableCommand {
                 name: "The API",
                 subcommands: [
                     ApplyCommand.self, GetCommand.self, LogsCommand.self, DeleteCommand.self, ScaleCommand.self,
-                    SetCommand.self, RolloutCommand.self, RunCommand.self, CreateCommand.self,
+                    SetCommand.self, RolloutCommand.self, RunCommand.self, CreateCommand.self, TopCommand.self,
                 ]),
         ])
 
