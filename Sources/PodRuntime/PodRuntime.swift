@@ -118,6 +118,24 @@ public final class PodRuntime: Runtime {
         try await get(sandbox).signalContainer(name, signal: signal)
     }
 
+    public func updateContainer(_ name: String, in sandbox: String, resources: CgroupResources) async throws {
+        _ = try get(sandbox)
+    }
+
+    public func updateSandbox(_ id: String, resources: CgroupResources) async throws { _ = try get(id) }
+
+    public func updateLevel(_ qos: QualityOfService, resources: CgroupResources) async throws {}
+
+    public func statistics(of sandbox: String) async throws -> SandboxStatistics {
+        let sandbox = try get(sandbox)
+        return SandboxStatistics(id: sandbox.id, pod: CgroupStatistics(time: 0))
+    }
+
+    public func nodeStatistics() async throws -> NodeStatistics {
+        let none = CgroupStatistics(time: 0)
+        return NodeStatistics(pods: none, system: none, supervisors: 0, machine: MachineStatistics(time: 0))
+    }
+
     public func removeSandbox(_ id: String, removeLogs: Bool) async throws {
         guard let sandbox = find(id) else { return }
         try await sandbox.remove(removeLogs: removeLogs)

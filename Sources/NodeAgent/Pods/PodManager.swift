@@ -150,6 +150,8 @@ actor PodManager {
             }) {
                 recovered[sandbox]?.containers[index] = status
             }
+        case .oomKilled:
+            break
         case .sandboxLost(let id, let reason):
             if let worker = workers[id] {
                 worker.inbox.post(.sandboxLost(reason: reason))

@@ -19,24 +19,3 @@ enum CpuController: CgroupController {
         return settings
     }
 }
-
-/// `cpu.stat`, which every cgroup v2 has; the throttling fields only with the cpu controller.
-public struct CpuStatistics: Sendable, Hashable {
-    public var usageMicroseconds: Int64
-    public var userMicroseconds: Int64
-    public var systemMicroseconds: Int64
-    /// Periods that have passed with something to run, and how many of them hit the quota.
-    public var periods: Int64
-    public var throttledPeriods: Int64
-    public var throttledMicroseconds: Int64
-
-    init(_ text: String) {
-        let values = parseFlatKeyed(text)
-        usageMicroseconds = values["usage_usec"] ?? 0
-        userMicroseconds = values["user_usec"] ?? 0
-        systemMicroseconds = values["system_usec"] ?? 0
-        periods = values["nr_periods"] ?? 0
-        throttledPeriods = values["nr_throttled"] ?? 0
-        throttledMicroseconds = values["throttled_usec"] ?? 0
-    }
-}

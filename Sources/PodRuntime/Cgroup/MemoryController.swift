@@ -18,23 +18,3 @@ enum MemoryController: CgroupController {
         return settings
     }
 }
-
-/// `memory.events`: cumulative over the life of a cgroup and all below it, and gone with it.
-public struct MemoryEvents: Sendable, Hashable {
-    /// Allocations that hit the limit and could not be satisfied by reclaim.
-    public var oom: Int64
-    /// Processes that were killed by any OOM killer.
-    public var oomKill: Int64
-    /// Times that the cgroup as a whole was killed.
-    public var oomGroupKill: Int64
-    /// Times that usage was about to go over memory.max.
-    public var max: Int64
-
-    init(_ text: String) {
-        let values = parseFlatKeyed(text)
-        oom = values["oom"] ?? 0
-        oomKill = values["oom_kill"] ?? 0
-        oomGroupKill = values["oom_group_kill"] ?? 0
-        max = values["max"] ?? 0
-    }
-}

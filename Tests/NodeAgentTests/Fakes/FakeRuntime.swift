@@ -8,6 +8,9 @@ final class FakeRuntime: Runtime, ImageProvider {
         case startContainer(String, attempt: Int)
         case stopContainer(String, grace: Duration)
         case removeSandbox(String)
+        case updateContainer(String, CgroupResources)
+        case updateSandbox(String, CgroupResources)
+        case updateLevel(QualityOfService, CgroupResources)
     }
 
     private struct State {
@@ -16,6 +19,10 @@ final class FakeRuntime: Runtime, ImageProvider {
         var configurations: [String: ContainerConfiguration] = [:]
         var failures: [String: [RuntimeError]] = [:]
         var images: Set<String> = []
+        var statistics: [String: SandboxStatistics] = [:]
+        var node = NodeStatistics(
+            pods: CgroupStatistics(time: 0), system: CgroupStatistics(time: 0), supervisors: 0,
+            machine: MachineStatistics(time: 0))
         var isHoldingStops = false
         var stops: [String: [CheckedContinuation<Void, Never>]] = [:]
         var waiters: [(isMet: @Sendable ([Call]) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
@@ -55,6 +62,15 @@ final class FakeRuntime: Runtime, ImageProvider {
     /// The next start of this container (`sandbox` for the sandbox) fails so.
     func fail(_ name: String, _ error: RuntimeError) { state.withLock { $0.failures[name, default: []].append(error) } }
 
+    /// What `statistics(of:)` answers from now on.
+    func put(_ statistics: SandboxStatistics) { state.withLock { $0.statistics[statistics.id] = statistics } }
+    func put(_ node: NodeStatistics) { state.withLock { $0.node = node } }
+
+    /// A kill that the container survives.
+    func oomKill(_ sandbox: String, _ container: String, _ kill: OOMKill) {
+        event.yield(.oomKilled(sandbox: sandbox, container: container, kill))
+    }
+
     func put(_ sandbox: SandboxStatus) { state.withLock { $0.sandboxes[sandbox.id] = sandbox } }
 
     func wait(until isMet: @escaping @Sendable ([Call]) -> Bool) async {
@@ -71,21 +87,24 @@ final class FakeRuntime: Runtime, ImageProvider {
     func wait(for call: Call) async { await wait { $0.contains(call) } }
 
     /// Ends a running container as if by itself.
-    func exit(_ sandbox: String, _ name: String, code: Int32, oomKilled: Bool = false) {
-        guard let status = end(sandbox, name, code: code, oomKilled: oomKilled) else { return }
+    func exit(_ sandbox: String, _ name: String, code: Int32, oomKilled: Bool = false, oom: OOMKill? = nil) {
+        guard let status = end(sandbox, name, code: code, oomKilled: oomKilled, oom: oom) else { return }
         event.yield(.containerExited(sandbox: sandbox, status))
         for stop in state.withLock({ $0.stops.removeValue(forKey: name) ?? [] }) { stop.resume() }
     }
 
     func loseSandbox(_ id: String) { event.yield(.sandboxLost(id: id, reason: "the shim was killed")) }
 
-    private func end(_ sandbox: String, _ name: String, code: Int32, oomKilled: Bool = false) -> ContainerStatus? {
+    private func end(
+        _ sandbox: String, _ name: String, code: Int32, oomKilled: Bool, oom: OOMKill?
+    ) -> ContainerStatus? {
         state.withLock { state in
             guard
                 let index = state.sandboxes[sandbox]?.containers.lastIndex(where: { $0.name == name && $0.exit == nil })
             else { return nil }
             let exit = ContainerExit(
-                code: code, signal: code > 128 ? code - 128 : 0, finishedAt: now(), oomKilled: oomKilled)
+                code: code, signal: code > 128 ? code - 128 : 0, finishedAt: now(),
+                oomKilled: oomKilled || oom != nil, oom: oom)
             state.sandboxes[sandbox]?.containers[index].exit = exit
             return state.sandboxes[sandbox]?.containers[index]
         }
@@ -135,7 +154,8 @@ final class FakeRuntime: Runtime, ImageProvider {
         let status = ContainerStatus(
             name: configuration.name, attempt: configuration.attempt,
             id: "\(sandbox)-\(configuration.name).\(configuration.attempt)", image: configuration.image,
-            imageID: "sha256:abc", pid: 42, createdAt: now(), startedAt: now(), exit: nil, logPath: "")
+            imageID: "sha256:abc", pid: 42, createdAt: now(), startedAt: now(), exit: nil, logPath: "",
+            resources: configuration.resources)
         state.withLock { state in
             state.configurations[configuration.name] = configuration
             state.sandboxes[sandbox]?.containers.append(status)
@@ -153,6 +173,40 @@ final class FakeRuntime: Runtime, ImageProvider {
     }
 
     func signalContainer(_ name: String, in sandbox: String, signal: String) async throws {}
+
+    /// A failure set for `update <name>` (`update sandbox` for the pod) is thrown, and nothing is changed.
+    func updateContainer(_ name: String, in sandbox: String, resources: CgroupResources) async throws {
+        note(.updateContainer(name, resources))
+        try takeFailure("update \(name)")
+        try state.withLock { state in
+            guard
+                let index = state.sandboxes[sandbox]?.containers.lastIndex(where: { $0.name == name && $0.exit == nil })
+            else {
+                throw RuntimeError(.notFound, step: "update", object: name, message: "container \(name) does not run")
+            }
+            state.sandboxes[sandbox]?.containers[index].resources = resources
+        }
+    }
+
+    func updateSandbox(_ id: String, resources: CgroupResources) async throws {
+        note(.updateSandbox(id, resources))
+        try takeFailure("update sandbox")
+        state.withLock { $0.sandboxes[id]?.configuration.resources = resources }
+    }
+
+    func updateLevel(_ qos: QualityOfService, resources: CgroupResources) async throws {
+        note(.updateLevel(qos, resources))
+        try takeFailure("update \(qos.rawValue)")
+    }
+
+    func statistics(of sandbox: String) async throws -> SandboxStatistics {
+        guard let found = state.withLock({ $0.statistics[sandbox] }) else {
+            throw RuntimeError(.notFound, step: "sandbox", object: sandbox, message: "there is no sandbox \(sandbox)")
+        }
+        return found
+    }
+
+    func nodeStatistics() async throws -> NodeStatistics { state.withLock { $0.node } }
 
     func removeSandbox(_ id: String, removeLogs: Bool) async throws {
         note(.removeSandbox(id))
