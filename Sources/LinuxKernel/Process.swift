@@ -94,6 +94,16 @@ public enum Process {
         try SystemError.check("prctl", "PR_SET_CHILD_SUBREAPER", clx_set_child_subreaper())
     }
 
+    /// CPU time that all threads of this process have used, in nanoseconds (CLOCK_PROCESS_CPUTIME_ID).
+    public static var ownCPUTime: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    /// Bytes of a page of memory.
+    public static let pageSize = Int64(sysconf(Int32(_SC_PAGESIZE)))
+
     /// The name that `ps` shows, up to 15 bytes.
     public static func setName(_ name: String) { _ = clx_set_name(name) }
 }

@@ -18,7 +18,9 @@ public enum Terminal {
     /// How large the terminal of standard output is now; nil where it is none or does not say (TIOCGWINSZ).
     public static var size: Size? {
         var facts = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &facts) == 0, facts.ws_col > 0, facts.ws_row > 0 else { return nil }
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &facts) == 0, facts.ws_col > 0, facts.ws_row > 0 else {
+            return nil
+        }
         return Size(columns: Int(facts.ws_col), rows: Int(facts.ws_row))
     }
 

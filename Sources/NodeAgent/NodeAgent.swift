@@ -9,15 +9,22 @@ import Synchronization
 /// How a pod starts: the reflector delivers the object to `PodManager`, which gives it a `PodWorker`. The worker's facts
 /// (`PodFacts`) say what to do next (`PodPlan`); `PodExecutor` does it through the runtime; what came of it is a message
 /// to the worker, which derives the status (`PodStatusDerivation`) and has it written (`PodStatusWriter`).
-public final class NodeAgent: ServiceLifecycle.Service, PodLogSource {
+public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEndpoint {
     private let client: APIClient
     private let runtime: any Runtime
     private let configuration: NodeConfiguration
     private let logger: Logger
     private let time: TimeSource
     private let probe: @Sendable (ProbeTarget, Duration) async -> ProbeOutcome
-    /// What requests for logs need, once there is something to ask.
-    private let serving = Mutex<(manager: PodManager, logs: LogReader)?>(nil)
+    /// What requests need, once there is something to ask.
+    private let serving = Mutex<Serving?>(nil)
+
+    /// What answers requests.
+    private struct Serving {
+        var manager: PodManager
+        var logs: LogReader
+        var statistics: StatsEndpoint
+    }
 
     public convenience init(
         client: APIClient, runtime: any Runtime, configuration: NodeConfiguration, logger: Logger
@@ -65,12 +72,17 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource {
             around, admission: NodeAdmission(allocatable: facts.allocatable, labels: facts.labels),
             recovered: recovered
         ) { job.yield($0) }
-        serving.withLock { $0 = (manager, logs) }
+        let disk = DiskUsage(configuration: configuration, runtime: runtime, time: time)
+        let statistics = StatsEndpoint(
+            configuration: configuration, runtime: runtime, disk: disk, facts: facts, time: time
+        ) { await manager.presentPods() }
+        serving.withLock { $0 = Serving(manager: manager, logs: logs, statistics: statistics) }
         let registrar = NodeRegistrar(
             client: client, runtime: runtime, configuration: configuration, facts: facts, events: events, time: time,
             logger: logger)
         await withDiscardingTaskGroup { group in
             group.addTask { await events.run() }
+            group.addTask { await statistics.sampler.run() }
             group.addTask { await registrar.run() }
             group.addTask { [self] in await follow(manager) }
             group.addTask { [runtime] in for await event in runtime.events { await manager.take(event) } }
@@ -94,12 +106,35 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource {
         namespace: String, pod name: String, options: PodLogQuery
     ) async throws -> AsyncThrowingStream<[UInt8], any Error> {
         let key = ObjectKey(namespace: namespace, name: name)
-        guard let (manager, logs) = serving.withLock({ $0 }), let worker = await manager.worker(of: key) else {
+        guard let serving = serving.withLock({ $0 }), let worker = await serving.manager.worker(of: key) else {
             throw APIError(code: 404, reason: .notFound, message: "pod \(key) is not on node \(configuration.nodeName)")
         }
         let log = try PodLog(await worker.present, options: options)
-        return log.open(logs, root: configuration.logDirectory, now: time.now) { [worker] in
+        return log.open(serving.logs, root: configuration.logDirectory, now: time.now) { [worker] in
             await worker.waitForEnd(of: log.container, attempt: log.attempt)
+        }
+    }
+
+    // MARK: Statistics
+
+    public func answer(path: String, query: [String: String]) async throws -> KubeletAnswer {
+        try await statistics.answer(path: path, query: query)
+    }
+
+    public func nodeUsage() async throws -> NodeMetrics { try await statistics.nodeUsage() }
+
+    public func podUsage(namespace: String?, name: String?) async throws -> [PodMetrics] {
+        try await statistics.podUsage(namespace: namespace, name: name)
+    }
+
+    private var statistics: StatsEndpoint {
+        get throws {
+            guard let serving = serving.withLock({ $0 }) else {
+                throw APIError(
+                    code: 503, reason: .serviceUnavailable,
+                    message: "node \(configuration.nodeName) is still looking for the pods that it has")
+            }
+            return serving.statistics
         }
     }
 }

@@ -8,6 +8,8 @@ public struct NodeConfiguration: Sendable {
     public var runDirectory: String
     /// Logs are at `<logDirectory>/<namespace>_<name>_<uid>/<container>/<restart>.log`.
     public var logDirectory: String
+    /// The cgroup below which pods run, as metrics name it: from the mount of cgroup2 on, e.g. `/minikube-lite`.
+    public var cgroupParent: String
     /// IPv4 range of the pods, as shown in `Node.spec.podCIDR`.
     public var podCIDR: String
     /// The node's own address; nil takes the first IPv4 address that is not a loopback's or a bridge's.
@@ -51,6 +53,7 @@ public struct NodeConfiguration: Sendable {
         self.runDirectory = runDirectory
         self.logDirectory = logDirectory
         self.podCIDR = podCIDR
+        cgroupParent = "/minikube-lite"
         nodeAddress = nil
         ignoredDevices = []
         maxPods = 110

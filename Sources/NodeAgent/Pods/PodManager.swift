@@ -166,6 +166,13 @@ actor PodManager {
         for worker in workers.values { worker.inbox.post(.resync) }
     }
 
+    /// Every pod that this node has, with the status that it knows.
+    func presentPods() async -> [Pod] {
+        var pods: [Pod] = []
+        for worker in workers.values { pods.append(await worker.present) }
+        return pods
+    }
+
     /// The worker of the pod of a name; nil where this node has no such pod.
     func worker(of key: ObjectKey) -> PodWorker? { byKey[key].flatMap { workers[$0] } }
 }

@@ -14,7 +14,8 @@ public struct CPUSet: Sendable, Hashable, CustomStringConvertible {
         if text.isEmpty { return }
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let ends = part.split(separator: "-", omittingEmptySubsequences: false).map(Self.number)
-            guard (1...2).contains(ends.count), let first = ends.first.flatMap(\.self), let last = ends.last.flatMap(\.self),
+            guard (1...2).contains(ends.count), let first = ends.first.flatMap(\.self),
+                let last = ends.last.flatMap(\.self),
                 first <= last, last <= Self.highest
             else { return nil }
             cpus.formUnion(first...last)

@@ -50,7 +50,8 @@ struct PrometheusText: Sendable {
     var text: String {
         var text = ""
         for metric in order {
-            text += "# HELP \(metric.name) \(Self.escapeHelp(metric.help))\n# TYPE \(metric.name) \(metric.kind.rawValue)\n"
+            text +=
+                "# HELP \(metric.name) \(Self.escapeHelp(metric.help))\n# TYPE \(metric.name) \(metric.kind.rawValue)\n"
             for line in samples[metric.name] ?? [] { text += line + "\n" }
         }
         return text

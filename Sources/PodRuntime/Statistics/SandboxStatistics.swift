@@ -25,11 +25,15 @@ public struct ContainerStatistics: Sendable, Hashable {
     /// Nanoseconds since 1970: counters begin at zero then.
     public var startedAt: Int64
     public var cgroup: CgroupStatistics
+    /// Its processes one by one, where the kernel does not count for the cgroup as a whole: nil where there is a memory
+    /// controller.
+    public var processes: ProcessStatistics?
 
-    public init(attempt: Int, startedAt: Int64, cgroup: CgroupStatistics) {
+    public init(attempt: Int, startedAt: Int64, cgroup: CgroupStatistics, processes: ProcessStatistics? = nil) {
         self.attempt = attempt
         self.startedAt = startedAt
         self.cgroup = cgroup
+        self.processes = processes
     }
 }
 

@@ -49,6 +49,9 @@ struct NodeService {
         var node = NodeConfiguration(
             nodeName: nodeName, dataDirectory: layout.data, runDirectory: layout.run, logDirectory: layout.logs,
             podCIDR: options.podCidr)
+        if let mount = try CgroupMount.find().unified, cgroupParent.hasPrefix(mount + "/") {
+            node.cgroupParent = String(cgroupParent.dropFirst(mount.count))
+        }
         node.ignoredDevices = [options.bridgeName]
         node.bestEffortLimits = bestEffort
         node.limits = options.limits.options

@@ -69,7 +69,8 @@ struct TopScreen: Sendable {
         Column(title: "OF LIMIT", rank: 5, isNumber: false) { bar($0.cpu, of: $0.cpuLimit) },
         Column(title: "REQ/LIM", rank: 3, isNumber: true) { row in
             Cell(
-                text: "\(TopText.cores(row.cpuRequest.map(Double.init)))/\(TopText.cores(row.cpuLimit.map(Double.init)))"
+                text:
+                    "\(TopText.cores(row.cpuRequest.map(Double.init)))/\(TopText.cores(row.cpuLimit.map(Double.init)))"
             )
         },
         Column(title: "THR%", rank: 1, isNumber: true) { row in
@@ -150,7 +151,9 @@ struct TopScreen: Sendable {
         let pressure =
             "PSI    cpu \(TopText.percent(node.cpuPressure)) %, memory \(TopText.percent(node.memoryPressure)) %, "
             + "io \(TopText.percent(node.ioPressure)) % of the last 10 s"
-        return [paint(title) + (note.isEmpty ? "" : "  \(paint(Cell(text: note, style: .warning)))"), cpu, memory, pressure]
+        return [
+            paint(title) + (note.isEmpty ? "" : "  \(paint(Cell(text: note, style: .warning)))"), cpu, memory, pressure,
+        ]
     }
 
     /// What fills a terminal: as many lines as it has rows, each within its columns.
