@@ -51,6 +51,10 @@ public enum Process {
         try SystemError.check("pidfd_send_signal", clx_pidfd_send_signal(pidfd.rawValue, signal))
     }
 
+    /// Kills the process group of a session's leader that was started by `spawn` (kill(2)); that it is gone is no error.
+    /// Only until the leader was waited for, and right after: later its number may be another's.
+    public static func killSession(_ leader: Int32) { _ = Glibc.kill(-leader, SIGKILL) }
+
     /// Reaps one child; nil where it still runs and `blocking` is false.
     public static func wait(_ pidfd: FileDescriptor, blocking: Bool) throws(SystemError) -> Exit? {
         var exit = clx_exit()
