@@ -12,9 +12,9 @@ struct NodeScope: SuiteTrait, TestScoping {
     func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
-        let node = Node()
+        let node = Node(flags: ["--cgroup-enforcement", "best-effort"])
         do {
-            try await node.up("--cgroup-enforcement", "best-effort")
+            try await node.up()
             try await node.importImages()
             try await Node.$current.withValue(node) { try await function() }
         } catch {

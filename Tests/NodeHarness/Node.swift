@@ -19,10 +19,13 @@ package final class Node: Sendable {
         .deletingLastPathComponent()
         .deletingLastPathComponent().path
 
-    /// - Parameter offset: tells the nodes of one test process apart; fewer than 10.
-    package init(offset: Int = 0) {
+    /// More flags of `up`, at each start.
+    private let flags: [String]
+
+    package init(flags: [String] = []) {
+        self.flags = flags
         // The process id tells runs on one machine apart; the bridge's name has room for five digits.
-        number = (Int(getpid()) * 10 + offset) % 100_000
+        number = Int(getpid()) % 100_000
         root = FileManager.default.temporaryDirectory.appendingPathComponent("mkl-e2e-\(number)").path
     }
 
@@ -53,9 +56,7 @@ package final class Node: Sendable {
     // MARK: Life
 
     /// Starts the node in the background; it is up when this returns.
-    ///
-    /// - Parameter flags: more flags of `up`.
-    package func up(_ flags: String...) async throws {
+    package func up() async throws {
         let result = try await Command.run(
             "\(Self.programs)/minikube-lite",
             [

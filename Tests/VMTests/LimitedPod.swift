@@ -87,6 +87,21 @@ struct PodView: CustomStringConvertible {
             ?? (container["lastState"] as? [String: Any])?["terminated"]) as? [String: Any]
     }
 
+    /// A limit as the status shows it: what is enforced.
+    func limit(_ resource: String) -> String? {
+        let resources = containers.first?["resources"] as? [String: Any]
+        return (resources?["limits"] as? [String: String])?[resource]
+    }
+
+    /// Whole seconds from a container's start to its end.
+    func runTime(_ name: String) throws -> Double {
+        let formatter = ISO8601DateFormatter()
+        guard let ended = terminated(name), let start = (ended["startedAt"] as? String).flatMap(formatter.date(from:)),
+            let end = (ended["finishedAt"] as? String).flatMap(formatter.date(from:))
+        else { throw Failure("container \(name) has no start or no end: \(self)") }
+        return end.timeIntervalSince(start)
+    }
+
     var description: String {
         let data = try? JSONSerialization.data(withJSONObject: status, options: [.sortedKeys])
         return String(decoding: data ?? Data(), as: UTF8.self)
@@ -122,6 +137,53 @@ extension Node {
         throw Failure("pod \(name) is not as it should be within \(limit): \(pod)")
     }
 
+    /// Changes a pod's limits and requests together, as `kubectl patch --subresource resize` does.
+    func resize(_ name: String, _ resources: [String: String]) async throws {
+        let patch: [String: Any] = [
+            "spec": ["containers": [["name": "main", "resources": ["limits": resources, "requests": resources]]]]
+        ]
+        let text = String(decoding: try JSONSerialization.data(withJSONObject: patch), as: UTF8.self)
+        try await kubectl("patch", "pod", name, "--subresource", "resize", "-p", text, deadline: .seconds(120))
+            .requireSuccess()
+    }
+
+    /// Asks again until a condition holds; what it said last is in the failure.
+    func eventually(
+        _ what: String, within limit: Duration = .seconds(120), _ condition: () async throws -> (Bool, String)
+    ) async throws {
+        let end = ContinuousClock.now + limit
+        var said = ""
+        repeat {
+            let (holds, text) = try await condition()
+            if holds { return }
+            said = text
+            try await Task.sleep(for: .milliseconds(200))
+        } while ContinuousClock.now < end
+        throw Failure("not within \(limit): \(what): \(said)")
+    }
+
+    /// The message of the first event of a pod with a reason, when there is one.
+    func eventually(_ pod: String, _ reason: String) async throws -> String {
+        var message = ""
+        try await eventually("\(pod) has an event \(reason)") {
+            message = try await events(pod, reason).first ?? ""
+            return (!message.isEmpty, "no event")
+        }
+        return message
+    }
+
+    /// CPUs that each cgroup has used on the average over a time.
+    func cpuUse(of cgroups: [String], during time: Duration) async throws -> [Double] {
+        let clock = ContinuousClock()
+        func read() throws -> [Int64] { try cgroups.map { try number($0 + "/cpu.stat", "usage_usec") } }
+        let (start, before) = (clock.now, try read())
+        try await Task.sleep(for: time)
+        let (after, passed) = (try read(), clock.now - start)
+        let microseconds =
+            Double(passed.components.seconds) * 1e6 + Double(passed.components.attoseconds) / 1e12
+        return zip(before, after).map { Double($1 - $0) / microseconds }
+    }
+
     /// Messages of the events with a reason that are about a pod.
     func events(_ pod: String, _ reason: String) async throws -> [String] {
         let result = try await kubectl(
@@ -152,5 +214,35 @@ extension Node {
             if words.first == Substring(key), words.count == 2, let value = Int64(words[1]) { return value }
         }
         throw Failure("\(path) has no \(key)")
+    }
+}
+
+/// An ext4 file system on a loop device, for limits of block I/O.
+struct LoopDevice {
+    let device: String
+    let mountPoint: String
+
+    init(megabytes: Int, in folder: String) async throws {
+        let image = folder + "/disk.img"
+        mountPoint = folder + "/disk"
+        try FileManager.default.createDirectory(atPath: mountPoint, withIntermediateDirectories: true)
+        func run(_ words: String...) async throws -> CommandResult {
+            guard let program = Command.find(words[0]) else { throw Failure("\(words[0]) is not in PATH") }
+            let result = try await Command.run(program, Array(words.dropFirst()))
+            try result.requireSuccess()
+            return result
+        }
+        _ = try await run("modprobe", "loop")
+        _ = try await run("truncate", "-s", "\(megabytes)M", image)
+        _ = try await run("mkfs.ext4", "-q", image)
+        device = try await run("losetup", "--find", "--show", image).lines[0]
+        _ = try await run("mount", device, mountPoint)
+    }
+
+    func remove() async throws {
+        for words in [["umount", mountPoint], ["losetup", "--detach", device]] {
+            guard let program = Command.find(words[0]) else { throw Failure("\(words[0]) is not in PATH") }
+            try await Command.run(program, Array(words.dropFirst())).requireSuccess()
+        }
     }
 }
