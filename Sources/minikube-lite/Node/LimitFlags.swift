@@ -1,5 +1,5 @@
-import ArgumentParser
-import NodeAgent
+public import ArgumentParser
+public import NodeAgent
 
 extension LimitOptions.WeightFormula: ExpressibleByArgument {}
 extension LimitOptions.MemoryReservation: ExpressibleByArgument {}
