@@ -15,6 +15,7 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
     private let configuration: NodeConfiguration
     private let logger: Logger
     private let time: TimeSource
+    private let topology: CPUTopology
     private let probe: @Sendable (ProbeTarget, Duration) async -> ProbeOutcome
     /// What requests need, once there is something to ask.
     private let serving = Mutex<Serving?>(nil)
@@ -36,6 +37,7 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
 
     init(
         client: APIClient, runtime: any Runtime, configuration: NodeConfiguration, logger: Logger, time: TimeSource,
+        topology: CPUTopology = .host,
         probe: @escaping @Sendable (ProbeTarget, Duration) async -> ProbeOutcome
     ) {
         self.client = client
@@ -43,6 +45,7 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
         self.configuration = configuration
         self.logger = logger
         self.time = time
+        self.topology = topology
         self.probe = probe
     }
 
@@ -63,15 +66,24 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
             store: VolumeStore(
                 dataDirectory: configuration.dataDirectory, runDirectory: configuration.runDirectory),
             client: client, pool: BlockingPool(name: "volumes", threads: 2))
+        let ledger = NodeLedger(
+            admission: NodeAdmission(allocatable: facts.allocatable, labels: facts.labels),
+            translation: CgroupTranslation(
+                options: configuration.limits,
+                host: CgroupTranslation.Host(runtime.capabilities, allocatable: facts.allocatable)),
+            cpus: CPUManager(configuration.limits, topology: topology))
+        let allocations = AllocationStore(directory: "\(configuration.dataDirectory)/allocations")
         let around = PodSurroundings(
             client: client, runtime: runtime, configuration: configuration, volumes: volumes, logs: logs,
-            events: events, time: time, logger: logger, nodeAddress: facts.address, allocatable: facts.allocatable,
+            events: events, time: time, logger: logger, nodeAddress: facts.address, ledger: ledger,
+            allocations: allocations, allocatable: facts.allocatable,
             resolver: ResolverConfiguration(parsing: NodeFacts.text("/etc/resolv.conf")), probe: probe)
         let (jobs, job) = AsyncStream.makeStream(of: PodManager.Job.self)
-        let manager = PodManager(
-            around, admission: NodeAdmission(allocatable: facts.allocatable, labels: facts.labels),
-            recovered: recovered
-        ) { job.yield($0) }
+        let stored = try? await volumes.pool.run { allocations.all() }
+        for problem in stored?.problems ?? [] { logger.warning("\(problem)") }
+        let manager = PodManager(around, recovered: recovered, allocations: stored?.allocations ?? [:]) {
+            job.yield($0)
+        }
         let disk = DiskUsage(configuration: configuration, runtime: runtime, time: time)
         let statistics = StatsEndpoint(
             configuration: configuration, runtime: runtime, disk: disk, facts: facts, time: time
@@ -84,6 +96,9 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
             group.addTask { await events.run() }
             group.addTask { await statistics.sampler.run() }
             group.addTask { await registrar.run() }
+            group.addTask { [runtime, logger] in
+                await LevelKeeper(ledger: ledger, runtime: runtime, logger: logger).run()
+            }
             group.addTask { [self] in await follow(manager) }
             group.addTask { [runtime] in for await event in runtime.events { await manager.take(event) } }
             group.addTask { [time, configuration] in

@@ -6,7 +6,10 @@ struct NodeAdmission: Sendable {
     struct Rejection: Error, Sendable, Hashable {
         /// `status.reason`, e.g. `OutOfcpu`.
         var reason: String
-        var message: String
+        /// What is wrong, as a resize that has to wait tells it.
+        var problem: String
+        /// `status.message` of a pod that is refused.
+        var message: String { "Pod was rejected: \(problem)" }
     }
 
     let allocatable: [String: Quantity]
@@ -17,9 +20,7 @@ struct NodeAdmission: Sendable {
         if !pod.spec.nodeSelector.allSatisfy({ labels[$0.key] == $0.value }) {
             return Rejection(
                 reason: PodReason.nodeAffinity,
-                message:
-                    "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
-            )
+                problem: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
         }
         if let room = allocatable["pods"], others.count + 1 > room.value {
             return outOf("pods", requested: 1, used: Int64(others.count), capacity: room.value)
@@ -43,21 +44,23 @@ struct NodeAdmission: Sendable {
     private func outOf(_ resource: String, requested: Int64, used: Int64, capacity: Int64) -> Rejection {
         Rejection(
             reason: "OutOf\(resource)",
-            message: "Pod was rejected: Node didn't have enough resource: \(resource), requested: \(requested), "
-                + "used: \(used), capacity: \(capacity)")
+            problem: "Node didn't have enough resource: \(resource), requested: \(requested), used: \(used), "
+                + "capacity: \(capacity)")
     }
 
-    /// Which limits of a pod this host cannot enforce, and what to do about it; nil where it can.
-    static func unenforceableLimits(
-        of pod: Pod, pidsMax: Int64?, capabilities: HostCapabilities
-    ) -> String? {
-        let missing = CgroupTranslation.neededControllers(pod.spec, pidsMax: pidsMax)
-            .filter { !capabilities.controllers.contains($0) }
-        guard !missing.isEmpty else { return nil }
-        let reasons = Set(missing.compactMap { capabilities.missing[$0] }).sorted()
-        let why = reasons.isEmpty ? "" : ": " + reasons.joined(separator: "; ")
-        let names = missing.joined(separator: ", ")
-        return "this host cannot enforce limits of \(names) (cgroup v2 controller\(missing.count == 1 ? "" : "s") "
-            + "missing)\(why)"
+    /// Why a resize can never fit this node; nil where it can, now or later.
+    func infeasibility(of pod: Pod) -> String? {
+        let requests = pod.spec.effectiveRequests
+        // The kubelet names memory where both are too much.
+        for name in ["memory", "cpu"] {
+            func amount(_ quantity: Quantity?) -> Int64 {
+                (name == "cpu" ? quantity?.milliValue : quantity?.value) ?? 0
+            }
+            let (requested, capacity) = (amount(requests[name]), amount(allocatable[name]))
+            if requested > capacity {
+                return "Node didn't have enough capacity: \(name), requested: \(requested), capacity: \(capacity)"
+            }
+        }
+        return nil
     }
 }

@@ -3,10 +3,12 @@ import PodRuntime
 
 extension ContainerConfiguration {
     /// A container of a pod as Linux is told about it.
-    /// - Parameter volumes: volume to path on the host.
+    /// - Parameters:
+    ///   - pod: as it is allocated.
+    ///   - volumes: volume to path on the host.
     init(
         _ container: Container, of pod: Pod, attempt: Int, environment: ContainerEnvironment,
-        volumes: [String: String], memoryCapacity: Int64, configuration: NodeConfiguration
+        volumes: [String: String], resources: CgroupResources, oomScoreAdjust: Int, configuration: NodeConfiguration
     ) throws(ReferenceError) {
         let context = container.securityContext
         let podContext = pod.spec.securityContext
@@ -28,11 +30,10 @@ extension ContainerConfiguration {
             environment: environment.variables,
             workingDirectory: container.workingDir.isEmpty ? nil : container.workingDir,
             user: ContainerUser(context, podContext), mounts: mounts,
-            resources: CgroupTranslation.container(container.resources),
+            resources: resources,
             security: ContainerSecurity(context, podContext),
             terminationMessagePath: container.terminationMessagePath.isEmpty ? nil : container.terminationMessagePath,
-            oomScoreAdjust: CgroupTranslation.oomScoreAdjust(
-                container, qos: CgroupTranslation.qualityOfService(pod.spec), memoryCapacity: memoryCapacity),
+            oomScoreAdjust: oomScoreAdjust,
             tty: container.tty, stdin: container.stdin, logMaxBytes: configuration.logMaxBytes,
             logMaxFiles: configuration.logMaxFiles)
     }

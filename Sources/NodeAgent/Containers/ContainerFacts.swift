@@ -1,3 +1,4 @@
+import KubernetesAPI
 import PodRuntime
 
 /// One run of a container, or one try to start it. Times are nanoseconds since 1970.
@@ -10,6 +11,8 @@ struct Attempt: Sendable, Hashable {
         var message: String
         /// It went with the sandbox (a reboot, a dead shim): nothing that the container did, so no back-off.
         var isLost = false
+        /// What the OOM killer had to do with it.
+        var oom: OOMKill?
     }
 
     /// The restart count that it has in the status; names its log file.
@@ -22,6 +25,10 @@ struct Attempt: Sendable, Hashable {
     var startedAt: Int64?
     /// Nil while it runs.
     var end: End?
+    /// What its cgroup has; nil where nobody has told.
+    var resources: CgroupResources?
+    /// The requests and limits that these come from.
+    var requirements: ResourceRequirements?
 }
 
 extension Attempt {
@@ -32,6 +39,7 @@ extension Attempt {
         imageID = status.imageID
         startedAt = status.startedAt
         end = status.exit.map { End($0, wasStarted: status.startedAt != nil) }
+        resources = status.resources
     }
 }
 
@@ -41,6 +49,7 @@ extension Attempt.End {
         signal = exit.signal
         finishedAt = exit.finishedAt
         message = exit.message
+        oom = exit.oom
         reason =
             if exit.oomKilled {
                 TerminatedReason.oomKilled
@@ -99,6 +108,8 @@ struct ContainerFacts: Sendable, Hashable {
     /// A failed liveness or startup probe wants it ended, with so many seconds of grace: it is restarted whatever its
     /// exit code is, unless never.
     var restartGrace: Int64?
+    /// It ends so that it can start with new resources: at once, and not as a crash.
+    var isResizeRestart = false
     /// A stop has failed; the next is not before this.
     var stopRetryAt: Int64 = 0
     /// The latest attempt's probes. Without a probe of the kind, both are true from the start.
@@ -139,10 +150,13 @@ struct ContainerFacts: Sendable, Hashable {
     }
 
     private mutating func begin(_ attempt: Attempt, at now: Int64) {
-        if let end = latest?.end, !end.isLost { backoff.restarted(at: now, finishedAt: end.finishedAt) }
+        if let end = latest?.end, !end.isLost, !isResizeRestart {
+            backoff.restarted(at: now, finishedAt: end.finishedAt)
+        }
         previous = latest ?? previous
         latest = attempt
         restartGrace = nil
+        isResizeRestart = false
     }
 
     /// The sandbox is gone and with it whatever ran.

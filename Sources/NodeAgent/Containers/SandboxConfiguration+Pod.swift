@@ -3,8 +3,10 @@ import PodRuntime
 
 extension SandboxConfiguration {
     /// A pod as Linux is told about it.
-    /// - Parameter resolvConf: the whole of /etc/resolv.conf.
-    init(_ pod: Pod, configuration: NodeConfiguration, resolvConf: String) {
+    /// - Parameters:
+    ///   - pod: as it is allocated.
+    ///   - resolvConf: the whole of /etc/resolv.conf.
+    init(_ pod: Pod, resources: CgroupResources, configuration: NodeConfiguration, resolvConf: String) {
         let spec = pod.spec
         let short = Self.hostname(of: pod)
         let fqdn: String? =
@@ -14,14 +16,15 @@ extension SandboxConfiguration {
             id: pod.metadata.uid, name: pod.metadata.name, namespace: pod.metadata.namespace,
             hostname: spec.setHostnameAsFQDN == true ? fqdn ?? short : short,
             qos: CgroupTranslation.qualityOfService(spec),
-            resources: CgroupTranslation.pod(spec, pidsMax: configuration.limits.podPidsLimit),
+            resources: resources,
             hostNetwork: spec.hostNetwork, hostPID: spec.hostPID, hostIPC: spec.hostIPC,
             shareProcessNamespace: spec.shareProcessNamespace == true, userNamespace: spec.hostUsers == false,
             resolvConf: resolvConf,
             hostAliases: spec.hostAliases.map { RuntimeHostAlias(ip: $0.ip, hostnames: $0.hostnames) }, fqdn: fqdn,
             sysctls: Dictionary(
                 (spec.securityContext?.sysctls ?? []).map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
-            logDirectory: Self.logDirectory(of: pod.metadata, root: configuration.logDirectory))
+            logDirectory: Self.logDirectory(of: pod.metadata, root: configuration.logDirectory),
+            labels: [Self.allocationLabel: PodAllocation(spec).text])
     }
 
     /// `<root>/<namespace>_<name>_<uid>`.

@@ -55,7 +55,8 @@ struct DownwardFields: Sendable {
         return result + "\""
     }
 
-    /// The amount of a resource in units of the divisor, rounded up. A limit that is not set is what the node has.
+    /// The amount of a resource in units of the divisor, rounded up. A limit that is not set is the pod's, or else what
+    /// the node has.
     func value(of selector: ResourceFieldSelector, container name: String) throws(ReferenceError) -> String {
         let wanted = selector.containerName.isEmpty ? name : selector.containerName
         guard let container = (pod.spec.containers + pod.spec.initContainers).first(where: { $0.name == wanted }) else {
@@ -68,7 +69,8 @@ struct DownwardFields: Sendable {
         }
         let amount =
             parts[0] == "limits"
-            ? resources.limits[parts[1]] ?? allocatable[parts[1]] : resources.requests[parts[1]]
+            ? resources.limits[parts[1]] ?? pod.spec.resources?.limits[parts[1]] ?? allocatable[parts[1]]
+            : resources.requests[parts[1]]
         let isCPU = parts[1] == "cpu"
         let divisor = selector.divisor.flatMap { $0.sign > 0 ? $0 : nil } ?? "1"
         let (dividend, by) =

@@ -30,10 +30,15 @@ extension PodExecutor {
             around.record(pod, reason: EventReason.started, message: "Container started", container: container.name)
             var started = Attempt(status)
             if started.imageID.isEmpty { started.imageID = image.id }
+            started.resources = configuration.resources
+            started.requirements = container.resources
             return started
         } catch {
             let error = RuntimeError(wrapping: error)
-            if error.kind == .alreadyExists, let present = await adopt(container, attempt, pod) { return present }
+            if error.kind == .alreadyExists, var present = await adopt(container, attempt, pod) {
+                present.requirements = container.resources
+                return present
+            }
             throw failure(error, container, pod)
         }
     }
@@ -120,7 +125,9 @@ extension PodExecutor {
                 container, objects: objects, fields: around.fields(of: pod, addresses: context.addresses))
             let configuration = try ContainerConfiguration(
                 container, of: pod, attempt: attempt, environment: environment, volumes: context.volumes,
-                memoryCapacity: around.runtime.capabilities.memoryBytes, configuration: around.configuration)
+                resources: context.cgroups.containers[container.name] ?? CgroupResources(),
+                oomScoreAdjust: around.ledger.translation.oomScoreAdjust(container, of: pod),
+                configuration: around.configuration)
             try await makeSubPaths(configuration)
             return configuration
         } catch {

@@ -9,19 +9,26 @@ struct PodExecutor: Sendable {
 
     /// What an operation may need to know of the pod as it was when the operation was decided.
     struct Context: Sendable {
+        /// As it is allocated.
         var pod: Pod
+        var cgroups: PodCgroups
         var addresses: [String]
         var volumes: [String: String]
         var hasSandbox: Bool
+        /// An allocation of it is on disk.
+        var wasResized: Bool
     }
 
     func perform(_ operation: PodOperation, _ context: Context) async -> PodMessage {
         switch operation {
-        case .startSandbox: await startSandbox(context.pod)
+        case .startSandbox: await startSandbox(context)
         case .clearSandbox: await clearSandbox(context.pod)
         case .prepareVolumes: await prepareVolumes(context)
         case .startContainer(let name, let attempt): await startContainer(name, attempt, context)
-        case .stopContainer(let name, let grace): await stopContainer(name, grace, context)
+        case .stopContainer(let name, let grace), .restartContainer(let name, let grace):
+            await stopContainer(name, grace, context)
+        case .saveAllocation(let allocation): await save(allocation, context.pod)
+        case .changeResources(let steps): await change(steps, context.pod)
         case .readLog(let name, let attempt): await readLog(name, attempt, context)
         case .tearDown(let removeLogs): await tearDown(context, removeLogs: removeLogs)
         case .deleteObject: await deleteObject(context.pod)
@@ -30,11 +37,13 @@ struct PodExecutor: Sendable {
 
     // MARK: Sandbox
 
-    private func startSandbox(_ pod: Pod) async -> PodMessage {
+    private func startSandbox(_ context: Context) async -> PodMessage {
+        let pod = context.pod
         let resolver = ResolverConfiguration(
             pod, host: around.resolver, clusterDNS: around.configuration.clusterDNS,
             clusterDomain: around.configuration.clusterDomain)
-        let sandbox = SandboxConfiguration(pod, configuration: around.configuration, resolvConf: resolver.text)
+        let sandbox = SandboxConfiguration(
+            pod, resources: context.cgroups.pod, configuration: around.configuration, resolvConf: resolver.text)
         do {
             return .sandboxStarted(.success(try await around.runtime.startSandbox(sandbox)))
         } catch {
@@ -78,6 +87,37 @@ struct PodExecutor: Sendable {
         }
     }
 
+    // MARK: Resources
+
+    private func save(_ allocation: PodAllocation, _ pod: Pod) async -> PodMessage {
+        do {
+            try await around.volumes.pool.run { [store = around.allocations] in
+                try store.write(allocation, of: pod.metadata.uid)
+            }
+            return .allocationSaved(nil)
+        } catch {
+            return .allocationSaved(RuntimeError(wrapping: error))
+        }
+    }
+
+    private func change(_ steps: [ResourceStep], _ pod: Pod) async -> PodMessage {
+        var done: [ResourceStep] = []
+        do {
+            for step in steps {
+                switch step {
+                case .pod(let resources):
+                    try await around.runtime.updateSandbox(pod.metadata.uid, resources: resources)
+                case .container(let name, let resources):
+                    try await around.runtime.updateContainer(name, in: pod.metadata.uid, resources: resources)
+                }
+                done.append(step)
+            }
+            return .resourcesChanged(done, nil)
+        } catch {
+            return .resourcesChanged(done, RuntimeError(wrapping: error))
+        }
+    }
+
     // MARK: End
 
     private func stopContainer(_ name: String, _ grace: Int64, _ context: Context) async -> PodMessage {
@@ -111,6 +151,9 @@ struct PodExecutor: Sendable {
             // Always, even where no sandbox is known of: what another agent had begun is taken away too.
             try await around.runtime.removeSandbox(uid, removeLogs: removeLogs)
             if !context.pod.spec.volumes.isEmpty { try await around.volumes.removeAll(uid: uid) }
+            if context.wasResized {
+                try await around.volumes.pool.run { [store = around.allocations] in try store.remove(uid) }
+            }
             return .tornDown(nil)
         } catch {
             let error = RuntimeError(wrapping: error)

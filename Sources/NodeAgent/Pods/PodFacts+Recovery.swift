@@ -7,8 +7,12 @@ extension PodFacts {
     ///
     /// - Parameters:
     ///   - sandbox: what the runtime recovered for this pod, if anything.
+    ///   - allocation: what a resize had allocated to it, if there was one.
     ///   - now: nanoseconds since 1970.
-    init(recovering pod: Pod, sandbox: SandboxStatus?, backoffCap: Duration, now: Int64) {
+    init(
+        recovering pod: Pod, sandbox: SandboxStatus?, allocation stored: PodAllocation? = nil, backoffCap: Duration,
+        now: Int64
+    ) {
         let startTime = pod.status.startTime.map { $0.seconds * 1_000_000_000 } ?? now
         self.init(pod: pod, startTime: startTime, backoffCap: backoffCap)
         let statuses = Dictionary(
@@ -23,6 +27,16 @@ extension PodFacts {
         addresses = isReady ? sandbox?.addresses ?? [] : pod.status.podIPs.map(\.ip)
         hadSandbox = sandbox != nil || containers.values.contains { $0.latest != nil }
         self.sandbox = sandbox == nil ? .none : isReady ? .up : .lost
+        let labels = sandbox?.configuration.labels ?? [:]
+        resize.isStored = stored != nil
+        allocation =
+            stored ?? labels[SandboxConfiguration.allocationLabel].flatMap { PodAllocation(text: $0) }
+            ?? PodAllocation(pod.spec)
+        if isReady { appliedPod = sandbox?.configuration.resources }
+        actuatedPod = pod.status.resources ?? allocation.pod
+        for (name, own) in allocation.containers where containers[name]?.isRunning == true {
+            containers[name]?.latest?.requirements = statuses[name]?.resources ?? own
+        }
         for container in pod.spec.initContainers {
             if self.sandbox == .up, !container.isSidecar, facts(container.name).end?.code == 0 {
                 completedInits.insert(container.name)

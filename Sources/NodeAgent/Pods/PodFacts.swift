@@ -46,6 +46,15 @@ struct PodFacts: Sendable {
     /// The API has the status of the pod's end; without it nothing that is known only here may be removed.
     var isEndReported = false
     var deletion = Step.due
+    /// What the node gives the pod, which may be less than it asks for now.
+    var allocation: PodAllocation
+    /// What its cgroups should have, by the allocation and the pod's annotations.
+    var desired = PodCgroups()
+    /// What the pod's own cgroup has; nil where it has none. A container's is with its attempt.
+    var appliedPod: CgroupResources?
+    /// Resources of the pod as a whole that its cgroup has.
+    var actuatedPod: ResourceRequirements?
+    var resize = PodResize()
     /// Why the pod waits: a limit that this host cannot enforce.
     var unenforceable: String?
     /// When the node first saw the pod.
@@ -54,6 +63,8 @@ struct PodFacts: Sendable {
     init(pod: Pod, startTime: Int64, backoffCap: Duration) {
         self.pod = pod
         self.startTime = startTime
+        allocation = PodAllocation(pod.spec)
+        actuatedPod = pod.spec.resources
         for container in pod.spec.initContainers + pod.spec.containers {
             containers[container.name] = ContainerFacts(backoffCap: backoffCap)
         }
@@ -90,6 +101,7 @@ struct PodFacts: Sendable {
     /// The sandbox is gone, and with it every process.
     mutating func loseSandbox(at now: Int64) {
         sandbox = .lost
+        appliedPod = nil
         for name in containers.keys { containers[name]?.lost(at: now) }
         completedInits = []
         // What init containers had prepared may be gone too: a new sandbox begins with them.

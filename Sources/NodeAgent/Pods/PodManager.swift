@@ -8,7 +8,6 @@ actor PodManager {
     typealias Job = @Sendable () async -> Void
 
     private let around: PodSurroundings
-    private let admission: NodeAdmission
     private let start: @Sendable (@escaping Job) -> Void
     private var workers: [String: PodWorker] = [:]
     private var byKey: [ObjectKey: String] = [:]
@@ -16,18 +15,21 @@ actor PodManager {
     private var finished: Set<String> = []
     /// What the runtime found at the start, until the API has said what is to become of it.
     private var recovered: [String: SandboxStatus]
+    /// What resizes had allocated to pods, from disk.
+    private var allocations: [String: PodAllocation]
     private var isSynced = false
 
     /// - Parameters:
     ///   - recovered: what `Runtime.recover` returned.
+    ///   - allocations: what resizes had allocated, from disk.
     ///   - start: runs a job beside everything else.
     init(
-        _ around: PodSurroundings, admission: NodeAdmission, recovered: [SandboxStatus],
+        _ around: PodSurroundings, recovered: [SandboxStatus], allocations: [String: PodAllocation] = [:],
         start: @escaping @Sendable (@escaping Job) -> Void
     ) {
         self.around = around
-        self.admission = admission
         self.start = start
+        self.allocations = allocations
         self.recovered = Dictionary(recovered.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
     }
 
@@ -39,6 +41,7 @@ actor PodManager {
             let present = Set(pods.map(\.metadata.uid))
             for (uid, worker) in workers where !present.contains(uid) { worker.inbox.post(.absent) }
             finished.formIntersection(present)
+            if !isSynced { restoreCPUs(pods) }
             // Older pods first: they were here before, and have the room.
             for pod in pods.sorted(by: Self.isEarlier) { observe(pod) }
             if !isSynced {
@@ -74,26 +77,24 @@ actor PodManager {
         let uid = pod.metadata.uid
         var facts = PodFacts(
             recovering: pod, sandbox: recovered.removeValue(forKey: uid),
-            backoffCap: around.configuration.crashBackoffCap, now: around.now)
-        var unenforced: String?
-        if facts.lifecycle == .active {
-            unenforced = NodeAdmission.unenforceableLimits(
-                of: pod, pidsMax: around.configuration.limits.podPidsLimit, capabilities: around.runtime.capabilities)
-            // A pod that was let in once stays.
-            let isNew = pod.status.startTime == nil && !facts.hadSandbox
-            if isNew, let rejection = admission.rejection(of: pod, others: takenRoom()) {
-                facts.requestEnd(.failure(reason: rejection.reason, message: rejection.message))
-                around.record(pod, .warning, reason: rejection.reason, message: rejection.message)
-            } else if let problem = unenforced {
-                // What to do about it is in the runtime's words: they know how the host is set up.
-                let message =
-                    around.configuration.bestEffortLimits ? "running without enforcement: \(problem)" : problem
-                unenforced = message
-                if !around.configuration.bestEffortLimits { facts.unenforceable = message }
-                if isNew { around.record(pod, .warning, reason: EventReason.unenforceableLimits, message: message) }
-            }
+            allocation: allocations.removeValue(forKey: uid), backoffCap: around.configuration.crashBackoffCap,
+            now: around.now)
+        // A pod that was let in once stays.
+        let isNew = pod.status.startTime == nil && !facts.hadSandbox
+        if facts.lifecycle == .active || facts.lifecycle == .terminating,
+            let rejection = around.ledger.admit(
+                facts.allocatedPod, isKnown: !isNew || facts.lifecycle == .terminating)
+        {
+            facts.requestEnd(.failure(reason: rejection.reason, message: rejection.message))
+            around.record(pod, .warning, reason: rejection.reason, message: rejection.message)
+        }
+        let unenforced = UnenforceableLimits(of: facts.allocatedPod, around).message
+        if facts.lifecycle == .active, let message = unenforced {
+            if !around.configuration.bestEffortLimits { facts.unenforceable = message }
+            if isNew { around.record(pod, .warning, reason: EventReason.unenforceableLimits, message: message) }
         }
         let worker = PodWorker(facts, around: around, unenforced: unenforced)
+        around.ledger.attach(worker.inbox, to: uid)
         workers[uid] = worker
         byKey[pod.key] = uid
         start { [weak self] in
@@ -102,11 +103,20 @@ actor PodManager {
         }
     }
 
-    private func takenRoom() -> [[String: Quantity]] {
-        workers.values.filter(\.isHolding).map(\.requests)
+    /// Before any pod is let in: what containers run on is taken.
+    private func restoreCPUs(_ pods: [Pod]) {
+        for pod in pods {
+            guard let sandbox = recovered[pod.metadata.uid] else { continue }
+            // The latest attempt's.
+            let present = Dictionary(
+                sandbox.containers.compactMap { status in status.resources?.cpus.map { (status.name, $0) } },
+                uniquingKeysWith: { $1 })
+            around.ledger.restore(pod, present: present)
+        }
     }
 
     private func ended(_ worker: PodWorker) {
+        around.ledger.release(worker.uid)
         workers[worker.uid] = nil
         if byKey[worker.key] == worker.uid { byKey[worker.key] = nil }
         finished.insert(worker.uid)
@@ -127,6 +137,12 @@ actor PodManager {
             }
         }
         recovered = [:]
+        for uid in allocations.keys {
+            start { [around] in
+                try? await around.volumes.pool.run { [store = around.allocations] in try store.remove(uid) }
+            }
+        }
+        allocations = [:]
         start { [around] in
             let known = (try? await around.volumes.pool.run { [store = around.volumes.store] in store.pods() }) ?? []
             for uid in known.subtracting(present) {
@@ -150,8 +166,8 @@ actor PodManager {
             }) {
                 recovered[sandbox]?.containers[index] = status
             }
-        case .oomKilled:
-            break
+        case .oomKilled(let sandbox, let container, let kill):
+            workers[sandbox]?.inbox.post(.oomKilled(container, kill))
         case .sandboxLost(let id, let reason):
             if let worker = workers[id] {
                 worker.inbox.post(.sandboxLost(reason: reason))

@@ -10,6 +10,12 @@ enum PodMessage: Sendable {
     case absent
     case exited(RuntimeContainerStatus)
     case sandboxLost(reason: String)
+    /// The OOM killer ended processes of a container that goes on.
+    case oomKilled(String, OOMKill)
+    /// The node has room now for what the pod asked for.
+    case resizeGranted(PodAllocation)
+    /// The CPUs that containers share have changed.
+    case cpusChanged
 
     // Answers to operations.
     case sandboxStarted(Result<SandboxStatus, RuntimeError>)
@@ -21,6 +27,9 @@ enum PodMessage: Sendable {
     case containerStopped(String, Result<RuntimeContainerStatus?, RuntimeError>)
     /// The end of an attempt's log, which explains its end.
     case logRead(String, attempt: Int, String)
+    case allocationSaved(RuntimeError?)
+    /// What was changed, and why the rest was not.
+    case resourcesChanged([ResourceStep], RuntimeError?)
     case tornDown(RuntimeError?)
     case objectDeleted((any Error)?)
 
@@ -56,6 +65,7 @@ final class PodInbox: Sendable {
             switch message {
             case .observed: messages.removeAll { if case .observed = $0 { true } else { false } }
             case .wake where messages.contains(where: { $0.isSame(as: message) }): return
+            case .cpusChanged where messages.contains(where: { $0.isSame(as: message) }): return
             case .resync where messages.contains(where: { $0.isSame(as: message) }): return
             default: break
             }
@@ -78,7 +88,7 @@ final class PodInbox: Sendable {
 extension PodMessage {
     fileprivate func isSame(as other: PodMessage) -> Bool {
         switch (self, other) {
-        case (.wake, .wake), (.resync, .resync): true
+        case (.wake, .wake), (.resync, .resync), (.cpusChanged, .cpusChanged): true
         default: false
         }
     }

@@ -10,6 +10,12 @@ enum PodOperation: Sendable, Hashable {
     case startContainer(String, attempt: Int)
     /// Asks a container to end and kills it after `grace` seconds.
     case stopContainer(String, grace: Int64)
+    /// Stops a container that starts again with new resources.
+    case restartContainer(String, grace: Int64)
+    /// Keeps what was allocated on disk.
+    case saveAllocation(PodAllocation)
+    /// Changes cgroups that are there, one after the other.
+    case changeResources([ResourceStep])
     /// Reads the end of an attempt's log.
     case readLog(String, attempt: Int)
     case tearDown(removeLogs: Bool)
@@ -22,7 +28,7 @@ struct PodPlan: Sendable, Hashable {
     /// Nanoseconds since 1970; nil where only an event can change anything.
     var wakeAt: Int64?
 
-    fileprivate mutating func wake(at time: Int64, after now: Int64) {
+    mutating func wake(at time: Int64, after now: Int64) {
         // Within a nanosecond of now is too late to wait.
         wakeAt = min(wakeAt ?? .max, max(time, now + 1))
     }
@@ -50,11 +56,11 @@ extension PodFacts {
             } else if policy == .never {
                 false
             } else {
-                end.code != 0 || facts.restartGrace != nil
+                end.code != 0 || facts.restartGrace != nil || facts.isResizeRestart
             }
         // A new sandbox begins with its init containers, whatever they had done in the one before.
         guard isWanted || (isInit && end.code == 0) else { return .stayEnded }
-        if end.isLost { return .start }
+        if end.isLost || facts.isResizeRestart { return .start }
         let due = facts.backoff.due(finishedAt: end.finishedAt)
         return due > now ? .wait(until: due) : .start
     }
@@ -147,6 +153,7 @@ extension PodFacts {
             }
         }
         planRestarts(&plan, now)
+        planResources(&plan, now)
         if sandbox == .up, volumes == .done { planContainers(&plan, now) }
     }
 
@@ -206,6 +213,10 @@ extension PodFacts {
         case .prepareVolumes: volumes = .underWay
         case .startContainer(let name, _): containers[name]?.isStarting = true
         case .stopContainer(let name, let grace): containers[name]?.stopping = grace
+        case .restartContainer(let name, let grace):
+            containers[name]?.stopping = grace
+            containers[name]?.isResizeRestart = true
+        case .saveAllocation, .changeResources: resize.isBusy = true
         case .readLog(let name, _): containers[name]?.needsMessage = false
         case .tearDown: removal = .underWay
         case .deleteObject: deletion = .underWay

@@ -13,6 +13,8 @@ struct PodSurroundings: Sendable {
     let time: TimeSource
     let logger: Logger
     let nodeAddress: String
+    let ledger: NodeLedger
+    let allocations: AllocationStore
     /// What containers without limits may use, by resource.
     let allocatable: [String: Quantity]
     /// The node's own /etc/resolv.conf.

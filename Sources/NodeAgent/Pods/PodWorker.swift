@@ -12,8 +12,8 @@ actor PodWorker {
     nonisolated let key: ObjectKey
     nonisolated let inbox = PodInbox()
 
-    private var facts: PodFacts
-    private let around: PodSurroundings
+    var facts: PodFacts
+    let around: PodSurroundings
     private let executor: PodExecutor
     private let writer: PodStatusWriter
     /// Volume to path on the host, once they are prepared.
@@ -24,7 +24,7 @@ actor PodWorker {
     private let isSilent: Bool
     private var isFinalSubmitted = false
     /// Why limits of this pod are not enforced, where they are not and the node was told to go on without.
-    private let unenforced: String?
+    var unenforced: String?
     /// Followers of logs, by attempt: open once it has ended.
     private var ends: [AttemptKey: Gate] = [:]
     private var probes: [ProbeKey: Task<Void, Never>] = [:]
@@ -52,19 +52,11 @@ actor PodWorker {
         key = facts.pod.key
         status = facts.pod.status
         isSilent = facts.isEndReported
-        requests = facts.pod.spec.effectiveRequests
-        holding = Mutex(Self.isHolding(facts))
         self.around = around
         self.unenforced = unenforced
         executor = PodExecutor(around: around)
         writer = PodStatusWriter(facts.pod, client: around.client, time: around.time, logger: around.logger)
     }
-
-    /// What the pod takes of the node for as long as `isHolding`.
-    nonisolated let requests: [String: Quantity]
-    /// Its processes have not ended yet, or have not begun.
-    nonisolated var isHolding: Bool { holding.withLock { $0 } }
-    private nonisolated let holding: Mutex<Bool>
 
     /// The pod as this node knows it now, with the status that is not in the API yet.
     var present: Pod {
@@ -89,13 +81,15 @@ actor PodWorker {
                 await writer.run(present: present) { inbox.post($0) }
             }
             for (name, container) in facts.containers where container.isRunning { startProbes(of: name) }
+            refreshCgroups()
+            reconsiderResources()
             inbox.post(.wake)
             for await _ in inbox.bell {
                 for message in inbox.take() { apply(message) }
                 facts.advance(now: around.now)
-                let isHolding = Self.isHolding(facts)
-                holding.withLock { $0 = isHolding }
+                if !isHolding { around.ledger.release(uid) }
                 if facts.lifecycle == .gone { break }
+                finishResize()
                 act(&group)
                 publish()
             }
@@ -107,7 +101,8 @@ actor PodWorker {
         if facts.lifecycle == .gone { await executor.removeLogs(of: facts.pod.metadata) }
     }
 
-    private static func isHolding(_ facts: PodFacts) -> Bool {
+    /// Its processes have not ended yet, or have not begun: what it was given is not free.
+    private var isHolding: Bool {
         if case .failure = facts.ending { return false }
         return facts.lifecycle == .active || facts.lifecycle == .terminating
     }
@@ -121,7 +116,9 @@ actor PodWorker {
             announce(operation)
             facts.begin(operation)
             let context = PodExecutor.Context(
-                pod: facts.pod, addresses: facts.addresses, volumes: volumes, hasSandbox: facts.hadSandbox)
+                pod: facts.allocatedPod, cgroups: facts.desired, addresses: facts.addresses, volumes: volumes,
+                hasSandbox: facts.hadSandbox,
+                wasResized: facts.resize.isStored)
             group.addTask { [executor, inbox] in inbox.post(await executor.perform(operation, context)) }
         }
         guard let wakeAt = plan.wakeAt, timer.map({ wakeAt < $0 || $0 <= now }) ?? true else { return }
@@ -141,6 +138,9 @@ actor PodWorker {
         case .stopContainer(let name, _) where facts.facts(name).stopping == nil && facts.lifecycle.isEnding:
             around.record(
                 facts.pod, reason: EventReason.killing, message: "Stopping container \(name)", container: name)
+        case .restartContainer(let name, _):
+            around.record(
+                facts.pod, reason: EventReason.killing, message: ResizeWording.restart(name), container: name)
         default: break
         }
     }
@@ -190,10 +190,15 @@ actor PodWorker {
         let now = around.now
         switch message {
         case .observed(let pod):
-            facts.observe(pod)
+            observe(pod)
             if facts.isDeletionRequested { endProbes { $0.kind != .readiness } }
         case .absent: facts.observeAbsence()
         case .exited(let status): ended(Attempt(status), of: status.name, now)
+        case .oomKilled(let name, let kill): announce(kill, of: name, ended: false)
+        case .resizeGranted(let allocation): allocate(allocation)
+        case .cpusChanged: refreshCgroups()
+        case .allocationSaved(let error): allocationSaved(error, now)
+        case .resourcesChanged(let steps, let error): resourcesChanged(steps, error, now)
         case .sandboxLost(let reason):
             guard facts.sandbox == .up || facts.sandbox == .starting else { break }
             around.logger.warning("sandbox lost", metadata: ["pod": "\(key)", "reason": "\(reason)"])
@@ -238,6 +243,7 @@ actor PodWorker {
             facts.sandbox = .up
             facts.hadSandbox = true
             facts.addresses = sandbox.addresses
+            facts.appliedPod = sandbox.configuration.resources
             facts.sandboxRetry.reset()
         case .failure(let error):
             facts.sandbox = .none
@@ -306,8 +312,11 @@ actor PodWorker {
     }
 
     private func ended(_ attempt: Attempt, of name: String, _ now: Int64) {
-        guard facts.containers[name] != nil else { return }
+        guard let known = facts.containers[name] else { return }
         facts.containers[name]?.ended(attempt, at: now)
+        if let kill = attempt.end?.oom, known.end == nil || known.latest?.number != attempt.number {
+            announce(kill, of: name, ended: true)
+        }
         endProbes { $0.container == name && $0.attempt == attempt.number }
         ends.removeValue(forKey: AttemptKey(container: name, attempt: attempt.number))?.open()
         if container(name)?.terminationMessagePolicy.rawValue == "FallbackToLogsOnError", let end = attempt.end,

@@ -1,83 +1,211 @@
+import Glibc
 import KubernetesAPI
 import PodRuntime
 
-/// What a pod asks for in the API's terms, as the kernel wants it (kubelet: `pkg/kubelet/cm/helpers_linux.go`).
-enum CgroupTranslation {
-    static let cpuPeriod: Int64 = 100_000
-    static let minimumQuota: Int64 = 1000
+/// What a pod asks for in the API's terms, as the kernel wants it: every value of every cgroup file comes from here
+/// (kubelet: `pkg/kubelet/cm/helpers_linux.go`, `kuberuntime/kuberuntime_container_linux.go`). Pure, so that the whole
+/// mapping is one table in the tests.
+///
+/// Pods are given as they were allocated (`PodAllocation.applied(to:)`): a resize that waits changes nothing here.
+struct CgroupTranslation: Sendable {
+    /// What of the machine goes into the values.
+    struct Host: Sendable, Hashable {
+        /// Controllers that are there: defaults that nobody asked for need theirs.
+        var controllers: Set<String> = []
+        var memoryBytes: Int64 = 0
+        /// Bytes that pods may use together.
+        var allocatableMemory: Int64 = 0
+        var swapBytes: Int64 = 0
+        /// As in the names of files: `2MB`, `1GB`.
+        var hugePageSizes: [String] = []
+        var pageBytes: Int64 = 4096
+    }
 
-    /// `cpu.weight` of a request: the cgroup v1 shares that the request has always had, on v2's scale.
-    static func cpuWeight(milliCPU: Int64) -> Int64 {
-        let shares = min(max(milliCPU * 1024 / 1000, 2), 262_144)
-        return 1 + (shares - 2) * 9999 / 262_142
+    let options: LimitOptions
+    let host: Host
+
+    static let minimumShares: Int64 = 2
+    static let maximumShares: Int64 = 262_144
+    /// Microseconds: the kernel refuses shorter quotas, and longer ones than 2^44.
+    static let quotas: ClosedRange<Int64> = 1000...(1 << 43)
+
+    // MARK: CPU
+
+    /// `cpu.weight` of a request, by way of the cgroup v1 shares that it has always had.
+    func cpuWeight(milliCPU: Int64) -> Int64 {
+        let shares = Int64(clamping: Int128(max(milliCPU, 0)) * 1024 / 1000)
+        return cpuWeight(shares: min(max(shares, Self.minimumShares), Self.maximumShares))
+    }
+
+    private func cpuWeight(shares: Int64) -> Int64 {
+        switch options.weightFormula {
+        case .linear: return 1 + (shares - 2) * 9999 / 262_142
+        case .quadratic:
+            if shares <= Self.minimumShares { return 1 }
+            if shares >= Self.maximumShares { return 10_000 }
+            let power = log2(Double(shares))
+            return Int64(pow(10, (power * power + 125 * power) / 612 - 7.0 / 34).rounded(.up))
+        }
     }
 
     /// Microseconds in each period; nil without a limit.
-    static func cpuQuota(milliCPU: Int64) -> Int64? {
-        milliCPU > 0 ? max(milliCPU * cpuPeriod / 1000, minimumQuota) : nil
+    func cpuQuota(milliCPU: Int64) -> Int64? {
+        guard options.cpuCFSQuota, milliCPU > 0 else { return nil }
+        let quota = Int64(clamping: Int128(milliCPU) * Int128(options.cpuCFSQuotaPeriod) / 1000)
+        return min(max(quota, Self.quotas.lowerBound), Self.quotas.upperBound)
     }
 
-    static func container(_ resources: ResourceRequirements) -> CgroupResources {
-        let request = resources.requests["cpu"] ?? resources.limits["cpu"]
-        return CgroupResources(
-            cpuQuota: resources.limits["cpu"].flatMap { cpuQuota(milliCPU: $0.milliValue) }, cpuPeriod: cpuPeriod,
-            cpuWeight: cpuWeight(milliCPU: request?.milliValue ?? 0),
-            memoryMax: resources.limits["memory"].map(\.value).flatMap { $0 > 0 ? $0 : nil }, oomGroup: true)
+    // MARK: Containers
+
+    /// One container of a pod.
+    /// - Parameter cpus: where it may run, under the static CPU policy.
+    func container(_ container: Container, of pod: Pod, cpus: CPUAssignment? = nil) -> CgroupResources {
+        let resources = container.resources
+        // Components look at their own cgroup for limits, so a limit of the pod stands there, too (KEP-2837).
+        func limit(_ name: String) -> Quantity? {
+            [resources.limits[name], pod.spec.resources?.limits[name]].lazy.compactMap(\.self).first { $0.sign > 0 }
+        }
+        var result = CgroupResources(cpuPeriod: options.cpuCFSQuotaPeriod)
+        if cpus?.isExclusive != true { result.cpuQuota = limit("cpu").flatMap { cpuQuota(milliCPU: $0.milliValue) } }
+        result.cpuWeight = cpuWeight(milliCPU: (resources.requests["cpu"] ?? limit("cpu"))?.milliValue ?? 0)
+        result.memoryMax = limit("memory")?.value
+        if host.controllers.contains("memory") || result.memoryMax != nil {
+            result.memorySwapMax = swap(of: container, in: pod)
+        }
+        protect(&result, request: resources.requests["memory"]?.value ?? 0, of: pod)
+        throttle(&result, container)
+        result.oomGroup = !options.singleProcessOOMKill
+        result.hugePages = hugePages(resources.limits)
+        if let cpus, cpus.isExclusive || host.controllers.contains("cpuset") { result.cpus = cpus.cpus.description }
+        result.apply(annotations(of: pod).containers[container.name])
+        return result
     }
 
-    /// The pod's cgroup: the requests together, and the limits together where every container has one.
-    static func pod(_ spec: PodSpec, pidsMax: Int64?) -> CgroupResources {
-        CgroupResources(
-            cpuQuota: sumOfLimits("cpu", spec) { $0.milliValue }.flatMap(cpuQuota(milliCPU:)), cpuPeriod: cpuPeriod,
-            cpuWeight: cpuWeight(milliCPU: spec.effectiveRequests["cpu"]?.milliValue ?? 0),
-            memoryMax: sumOfLimits("memory", spec) { $0.value }, pidsMax: pidsMax)
+    /// KEP-2400: none, or for Burstable pods the same part of the node's swap as the request is of its memory.
+    private func swap(of container: Container, in pod: Pod) -> Int64 {
+        guard options.swapBehavior == .limitedSwap, pod.spec.qosClass == .burstable, !Self.isCritical(pod),
+            let request = container.resources.requests["memory"]?.value, request > 0, host.memoryBytes > 0,
+            request != container.resources.limits["memory"]?.value
+        else { return 0 }
+        return Int64(clamping: Int128(request) * Int128(host.swapBytes) / Int128(host.memoryBytes))
     }
 
-    private static func sumOfLimits(_ name: String, _ spec: PodSpec, _ value: (Quantity) -> Int64) -> Int64? {
-        let limits = (spec.containers + spec.initContainers).map { $0.resources.limits[name].map(value) ?? 0 }
-        guard limits.allSatisfy({ $0 > 0 }) else { return nil }
-        let running = zip(spec.containers + spec.initContainers, limits).enumerated()
-        var sum: Int64 = 0
-        var starting: Int64 = 0
-        for (index, (container, limit)) in running {
-            // An init container is alone with the sidecars before it; taking the largest with all of them is no less.
-            if index < spec.containers.count || container.isSidecar {
-                sum += limit
-            } else {
-                starting = max(starting, limit)
+    /// What was requested is not reclaimed, or last (KEP-2570, TieredReservation).
+    private func protect(_ resources: inout CgroupResources, request: Int64, of pod: Pod) {
+        guard options.memoryQoS, options.memoryReservation == .tiered, request > 0 else { return }
+        switch pod.spec.qosClass {
+        case .guaranteed: resources.memoryMin = request
+        case .burstable: resources.memoryLow = request
+        default: break
+        }
+    }
+
+    /// `memory.high` between request and limit, or what the node has, down to a whole page (KEP-2570).
+    private func throttle(_ resources: inout CgroupResources, _ container: Container) {
+        guard options.memoryQoS else { return }
+        let request = container.resources.requests["memory"]?.value ?? 0
+        let end = resources.memoryMax ?? host.allocatableMemory
+        guard end > request else { return }
+        let room = Double(end - request) * options.memoryThrottlingFactor
+        let high = (request + Int64(room)) / host.pageBytes * host.pageBytes
+        if high > request { resources.memoryHigh = high }
+    }
+
+    /// By the kernel's name of the size. Who asks for none gets none.
+    private func hugePages(_ limits: [String: Quantity]) -> [String: Int64] {
+        var result: [String: Int64] = [:]
+        if host.controllers.contains("hugetlb") { for name in host.hugePageSizes { result[name] = 0 } }
+        for (name, quantity) in limits {
+            if let size = HugePageSize(resource: name) { result[size.kernelName] = quantity.value }
+        }
+        return result
+    }
+
+    // MARK: Pods
+
+    /// The pod's own cgroup: what it requests, and a limit where the pod has one or each of its containers has.
+    /// - Parameter hasExclusiveCPUs: a container has CPUs of its own, and nothing may be gained by throttling the pod.
+    func pod(_ pod: Pod, hasExclusiveCPUs: Bool = false) -> CgroupResources {
+        let spec = pod.spec
+        let requests = spec.effectiveRequests
+        var result = CgroupResources(cpuPeriod: options.cpuCFSQuotaPeriod)
+        if !hasExclusiveCPUs {
+            result.cpuQuota = declaredLimit("cpu", spec).flatMap { cpuQuota(milliCPU: $0.milliValue) }
+        }
+        result.cpuWeight = cpuWeight(milliCPU: requests["cpu"]?.milliValue ?? 0)
+        result.memoryMax = declaredLimit("memory", spec)?.value
+        // Each container has its own bound; a limit that does not speak of swap would allow the pod none.
+        if result.memoryMax != nil { result.memorySwapMax = .max }
+        protect(&result, request: requests["memory"]?.value ?? 0, of: pod)
+        result.pidsMax = options.podPidsLimit
+        for (name, quantity) in requests {
+            if let size = HugePageSize(resource: name) { result.hugePages[size.kernelName] = quantity.value }
+        }
+        result.apply(annotations(of: pod).pod)
+        return result
+    }
+
+    /// The pod's own limit, or the sum over its containers where every one of them has a limit; overhead is added to
+    /// a sum. Nil where the pod is unlimited.
+    func declaredLimit(_ name: String, _ spec: PodSpec) -> Quantity? {
+        if let own = spec.resources?.limits[name], own.sign > 0 { return own }
+        let all = spec.containers + spec.initContainers
+        guard all.allSatisfy({ ($0.resources.limits[name]?.sign ?? 0) > 0 }) else { return nil }
+        func limit(_ container: Container) -> Quantity { container.resources.limits[name] ?? "0" }
+        var running = spec.containers.reduce(Quantity("0")) { $0 + limit($1) }
+        var sidecars: Quantity = "0"
+        var starting: Quantity = "0"
+        for container in spec.initContainers {
+            if container.isSidecar {
+                running += limit(container)
+                sidecars += limit(container)
+            }
+            // One that ends is alone with the sidecars before it.
+            starting = max(starting, container.isSidecar ? sidecars : sidecars + limit(container))
+        }
+        return max(running, starting) + (spec.overhead[name] ?? "0")
+    }
+
+    // MARK: Levels
+
+    /// The cgroups above the pods', from what all pods of the node request (kubelet: `qos_container_manager_linux.go`).
+    /// Protection counts only as far as each level above has it, too; the Guaranteed level is the parent itself.
+    func levels(_ pods: [PodSpec]) -> [QualityOfService: CgroupResources] {
+        func sum(_ qos: PodQOSClass, _ name: String, _ value: (Quantity) -> Int64) -> Int64 {
+            pods.filter { $0.qosClass == qos }.reduce(0) { total, spec in
+                let (sum, isOver) = total.addingReportingOverflow(spec.effectiveRequests[name].map(value) ?? 0)
+                return isOver ? .max : sum
             }
         }
-        let sidecars = zip(spec.initContainers, limits.dropFirst(spec.containers.count))
-            .reduce(0) { $1.0.isSidecar ? $0 + $1.1 : $0 }
-        return max(sum, starting > 0 ? starting + sidecars : 0)
+        var burstable = CgroupResources(cpuWeight: cpuWeight(milliCPU: sum(.burstable, "cpu", \.milliValue)))
+        var node = CgroupResources()
+        if options.memoryQoS, options.memoryReservation == .tiered, host.controllers.contains("memory") {
+            burstable.memoryLow = sum(.burstable, "memory", \.value)
+            node.memoryLow = burstable.memoryLow
+            node.memoryMin = sum(.guaranteed, "memory", \.value)
+        }
+        return [
+            .guaranteed: node, .burstable: burstable,
+            .bestEffort: CgroupResources(cpuWeight: cpuWeight(shares: Self.minimumShares)),
+        ]
+    }
+
+    // MARK: The pod as a whole
+
+    /// What was asked for explicitly; it counts before what is derived.
+    private func annotations(of pod: Pod) -> CgroupAnnotations {
+        // The API has refused what is wrong in them; of a pod that it did not check, the rest counts.
+        var problems: [CgroupAnnotations.Problem] = []
+        return CgroupAnnotations(pod.metadata.annotations, spec: pod.spec, problems: &problems)
     }
 
     static func qualityOfService(_ spec: PodSpec) -> QualityOfService {
         QualityOfService(rawValue: spec.qosClass.rawValue) ?? .bestEffort
     }
 
-    /// How soon the OOM killer takes the container (kubelet: `pkg/kubelet/qos/policy.go`).
-    static func oomScoreAdjust(_ container: Container, qos: QualityOfService, memoryCapacity: Int64) -> Int {
-        switch qos {
-        case .guaranteed: return -997
-        case .bestEffort: return 1000
-        case .burstable:
-            guard memoryCapacity > 0 else { return 999 }
-            let request = container.resources.requests["memory"]?.value ?? 0
-            // In 128 bits: a request may be any number.
-            let share = Int(clamping: Int128(1000) * Int128(request) / Int128(memoryCapacity))
-            return min(max(1000 - share, 3), 999)
-        }
-    }
+    /// The priority from which on a pod is critical to the cluster or the node (`scheduling.SystemCriticalPriority`).
+    static let criticalPriority: Int32 = 2_000_000_000
+    static let nodeCriticalClass = "system-node-critical"
 
-    /// Controllers without which a limit of the pod would be silent.
-    static func neededControllers(_ spec: PodSpec, pidsMax: Int64?) -> [String] {
-        let containers = spec.containers + spec.initContainers
-        var needed: [String] = []
-        for name in ["cpu", "memory"] where containers.contains(where: { ($0.resources.limits[name]?.sign ?? 0) > 0 }) {
-            needed.append(name)
-        }
-        if pidsMax != nil { needed.append("pids") }
-        return needed
-    }
+    static func isCritical(_ pod: Pod) -> Bool { (pod.spec.priority ?? 0) >= criticalPriority }
 }

@@ -80,8 +80,10 @@ struct StatsEndpoint: Sendable {
         let pods = await pods()
         let running = pods.flatMap(\.status.containerStatuses).filter { $0.state.running != nil }.count
         var out = PrometheusText()
-        out.add(.gauge("kubelet_node_name", "Always 1; the label names the node."), [("node", configuration.nodeName)], 1.0)
-        out.add(.gauge("kubelet_desired_pods", "Pods that the node has been given."), [("static", "")], Int64(pods.count))
+        out.add(
+            .gauge("kubelet_node_name", "Always 1; the label names the node."), [("node", configuration.nodeName)], 1.0)
+        out.add(
+            .gauge("kubelet_desired_pods", "Pods that the node has been given."), [("static", "")], Int64(pods.count))
         out.add(
             .gauge("kubelet_running_pods", "Pods with a container that runs."), [],
             Int64(pods.count { pod in pod.status.containerStatuses.contains { $0.state.running != nil } }))
@@ -137,7 +139,9 @@ struct StatsEndpoint: Sendable {
 
     /// `8:0` to `/dev/sda`, from sysfs.
     private func deviceNames(_ round: StatsRound) async -> [String: String] {
-        let statistics = round.pods.flatMap { pod in [pod.statistics.pod] + pod.statistics.containers.values.map(\.cgroup) }
+        let statistics = round.pods.flatMap { pod in
+            [pod.statistics.pod] + pod.statistics.containers.values.map(\.cgroup)
+        }
         let numbers = Set((statistics + [round.node.pods, round.node.system]).flatMap(\.io).map(\.device))
         guard !numbers.isEmpty else { return [:] }
         let names = try? await pool.run(deadline: .seconds(5)) {

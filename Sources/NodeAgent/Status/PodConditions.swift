@@ -14,12 +14,34 @@ extension PodStatusDerivation {
                     PodConditionType(rawValue: OwnConditionType.limitsEnforced), false,
                     ConditionReason.controllerMissing, problem))
         }
-        let own = Set(wanted.map(\.type))
+        wanted += resizeConditions
+        let own = Set(wanted.map(\.type)).union(Self.passing)
         // Others write conditions too (readiness gates, disruptions): what is there is kept.
-        let others = facts.pod.status.conditions.filter {
-            !own.contains($0.type) && $0.type.rawValue != OwnConditionType.limitsEnforced
-        }
+        let others = facts.pod.status.conditions.filter { !own.contains($0.type) }
         return wanted.map(stamped) + others
+    }
+
+    /// Ours, and there only while they say something.
+    private static var passing: Set<PodConditionType> {
+        [
+            PodConditionType(rawValue: OwnConditionType.limitsEnforced), .podResizePending, .podResizeInProgress,
+        ]
+    }
+
+    /// KEP-1287, "Resize Status".
+    private var resizeConditions: [Wanted] {
+        var wanted: [Wanted] = []
+        if let pending = facts.resize.pending {
+            wanted.append(
+                Wanted(.podResizePending, true, pending.reason, pending.message, generation: pending.generation))
+        }
+        if let progress = facts.resize.progress {
+            wanted.append(
+                Wanted(
+                    .podResizeInProgress, true, progress.error == nil ? "" : ConditionReason.error,
+                    progress.error ?? "", generation: progress.generation))
+        }
+        return wanted
     }
 
     private struct Wanted {
@@ -27,19 +49,25 @@ extension PodStatusDerivation {
         var isTrue: Bool
         var reason: String
         var message: String
+        /// The generation that it is about; nil for the one that was looked at last.
+        var generation: Int64?
 
-        init(_ type: PodConditionType, _ isTrue: Bool, _ reason: String = "", _ message: String = "") {
+        init(
+            _ type: PodConditionType, _ isTrue: Bool, _ reason: String = "", _ message: String = "",
+            generation: Int64? = nil
+        ) {
             self.type = type
             self.isTrue = isTrue
             self.reason = reason
             self.message = message
+            self.generation = generation
         }
     }
 
     private func stamped(_ wanted: Wanted) -> PodCondition {
         var condition = PodCondition()
         condition.type = wanted.type
-        condition.observedGeneration = facts.pod.metadata.generation
+        condition.observedGeneration = wanted.generation ?? facts.pod.metadata.generation
         condition.status = wanted.isTrue ? .true : .false
         condition.reason = wanted.reason
         condition.message = wanted.message

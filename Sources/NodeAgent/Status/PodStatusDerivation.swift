@@ -13,13 +13,25 @@ struct PodStatusDerivation {
     /// Why limits of this pod are not enforced, where they are not.
     var unenforced: String?
 
-    private var spec: PodSpec { facts.pod.spec }
+    /// As it is allocated: a resize that waits is in the spec only.
+    private let spec: PodSpec
     private var timestamp: Timestamp { Timestamp(nanoseconds: now) }
 
     /// Nothing runs and nothing will: what the containers show now is final.
     var isOver: Bool { facts.lifecycle.isEnding && facts.lifecycle != .terminating && !isAnythingRunning }
 
     private var isAnythingRunning: Bool { facts.containers.values.contains { $0.isRunning } }
+
+    init(
+        facts: PodFacts, previous: PodStatus, nodeAddress: String, now: Int64, unenforced: String? = nil
+    ) {
+        self.facts = facts
+        self.previous = previous
+        self.nodeAddress = nodeAddress
+        self.now = now
+        self.unenforced = unenforced
+        spec = facts.allocatedPod.spec
+    }
 
     func status() -> PodStatus {
         var status = PodStatus()
@@ -32,6 +44,10 @@ struct PodStatusDerivation {
         status.podIPs = addresses.isEmpty ? previous.podIPs : addresses.map(podIP)
         status.qosClass = spec.qosClass
         status.nominatedNodeName = previous.nominatedNodeName
+        if spec.resources != nil {
+            status.allocatedResources = spec.effectiveRequests
+            status.resources = facts.actuatedPod
+        }
         if case .failure(let reason, let message) = facts.ending {
             status.phase = .failed
             status.reason = reason
@@ -72,7 +88,7 @@ struct PodStatusDerivation {
         status.restartCount = Int32(clamping: known.latest?.number ?? 0)
         if let id = known.latest?.id, !id.isEmpty { status.containerID = Self.containerID(id) }
         status.allocatedResources = container.resources.requests
-        status.resources = container.resources
+        status.resources = known.isRunning ? known.latest?.requirements ?? container.resources : container.resources
         status.started = known.isRunning && known.hasStarted
         if let previous = known.previous { status.lastState.terminated = terminated(previous) }
 

@@ -42,6 +42,13 @@ enum EventReason {
     static let unhealthy = "Unhealthy"
     static let probeWarning = "ProbeWarning"
     static let sandboxChanged = "SandboxChanged"
+    static let resizeStarted = "ResizeStarted"
+    static let resizeCompleted = "ResizeCompleted"
+    static let resizeDeferred = "ResizeDeferred"
+    static let resizeInfeasible = "ResizeInfeasible"
+    static let resizeError = "ResizeError"
+    /// The node problem detector's, for kills of the kernel's OOM killer.
+    static let oomKilling = "OOMKilling"
     static let starting = "Starting"
     static let nodeReady = "NodeReady"
     static let nodeHasSufficientMemory = "NodeHasSufficientMemory"
@@ -58,6 +65,11 @@ enum ConditionReason {
     static let containersNotReady = "ContainersNotReady"
     static let containersNotInitialized = "ContainersNotInitialized"
     static let readinessGatesNotReady = "ReadinessGatesNotReady"
+    /// Of `PodResizePending`.
+    static let deferred = "Deferred"
+    static let infeasible = "Infeasible"
+    /// Of `PodResizeInProgress`.
+    static let error = "Error"
     /// Ours, of `LimitsEnforced`: a cgroup controller that a limit needs is missing.
     static let controllerMissing = "ControllerMissing"
 }
@@ -71,6 +83,7 @@ enum OwnConditionType {
 enum PodReason {
     static let nodeAffinity = "NodeAffinity"
     static let deadlineExceeded = "DeadlineExceeded"
+    static let unexpectedAdmissionError = "UnexpectedAdmissionError"
 }
 
 /// Reasons of the node's conditions (kubelet: `pkg/kubelet/nodestatus/setters.go`).

@@ -51,7 +51,16 @@ final class FakeRuntime: Runtime, ImageProvider {
 
     // MARK: For tests
 
-    var calls: [Call] { state.withLock { $0.calls } }
+    /// What pods were done to; the cgroups above theirs are in `levels`.
+    var calls: [Call] {
+        state.withLock { $0.calls }.filter { if case .updateLevel = $0 { false } else { true } }
+    }
+    /// What each class has, as told last.
+    var levels: [QualityOfService: CgroupResources] {
+        state.withLock { $0.calls }.reduce(into: [:]) {
+            if case .updateLevel(let qos, let resources) = $1 { $0[qos] = resources }
+        }
+    }
     var sandboxes: [String: SandboxStatus] { state.withLock { $0.sandboxes } }
     func configuration(of container: String) -> ContainerConfiguration? {
         state.withLock { $0.configurations[container] }

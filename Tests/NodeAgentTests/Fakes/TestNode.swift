@@ -38,16 +38,21 @@ struct TestNode: Sendable {
     var client: APIClient { APIClient(transport: api) }
 
     /// Runs an agent while the test's body runs.
+    /// - Parameter name: the folder that its state is kept in; nil for one that goes with it.
     static func run(
         api: MemoryTransport = MemoryTransport(), clock: ManualClock = ManualClock(), runtime: FakeRuntime? = nil,
-        configure: (inout NodeConfiguration) -> Void = { _ in }, _ body: (TestNode) async throws -> Void
+        directory name: String? = nil, configure: (inout NodeConfiguration) -> Void = { _ in },
+        topology: CPUTopology = .host, _ body: (TestNode) async throws -> Void
     ) async throws {
         let node = TestNode(
             api: api, clock: clock,
             runtime: runtime ?? FakeRuntime { clock.time.preciseNow.microseconds * 1000 })
-        let directory = FileManager.default.temporaryDirectory
+        let directory =
+            name
+            ?? FileManager.default.temporaryDirectory
             .appendingPathComponent("minikube-lite-agent-\(UUID().uuidString)").path
-        defer { try? FileManager.default.removeItem(atPath: directory) }
+        // A folder that the test named is the test's to remove.
+        defer { if name == nil { try? FileManager.default.removeItem(atPath: directory) } }
         var configuration = NodeConfiguration(
             nodeName: "node", dataDirectory: directory + "/data", runDirectory: directory + "/run",
             logDirectory: directory + "/log", podCIDR: "10.244.0.0/24")
@@ -59,7 +64,7 @@ struct TestNode: Sendable {
         logger.logLevel = .critical
         let agent = NodeAgent(
             client: node.client, runtime: node.runtime, configuration: configuration, logger: logger,
-            time: clock.time, probe: { [probe = node.probe] _, _ in probe.take() })
+            time: clock.time, topology: topology, probe: { [probe = node.probe] _, _ in probe.take() })
         let running = Task { try await agent.run() }
         do {
             try await body(node)
