@@ -31,10 +31,10 @@ public final class PodRuntime: Runtime {
                 try FileAccess.makeDirectory(configuration.runDirectory + "/empty", mode: 0o755)
                 try FileAccess.makeDirectory(configuration.dataDirectory + "/sandboxes", mode: 0o700)
             }
-            let capabilities = try HostCapabilities.detect()
-            let cgroups = try CgroupTree(parent: configuration.cgroupParent)
+            var cgroups = try CgroupTree(parent: configuration.cgroupParent)
             try cgroups.prepare()
-            return (capabilities, cgroups, try ShimImage(path: configuration.shimExecutable))
+            cgroups.capabilities.missingFiles = cgroups.findMissingFiles()
+            return (cgroups, try ShimImage(path: configuration.shimExecutable))
         }
         let network = try PodNetwork(
             bridge: configuration.bridge, cidr: configuration.podCIDR,
@@ -47,13 +47,13 @@ public final class PodRuntime: Runtime {
                 metadata: ["error": "\(error)"])
             filter = nil
         }
-        capabilities = prepared.0
+        capabilities = prepared.0.capabilities
         store = images
         events = stream
         host = Host(
             configuration: configuration,
             bootID: try RuntimeError.wrapping(.sandbox, step: "boot id") { try Process.bootID() },
-            cgroups: prepared.1, network: network, images: images, users: UserDatabase(), shim: prepared.2,
+            cgroups: prepared.0, network: network, images: images, users: UserDatabase(), shim: prepared.1,
             poller: try RuntimeError.wrapping(.sandbox, step: "poller") { try ShimPoller() }, deviceFilter: filter,
             permittedCapabilities: Host.readPermittedCapabilities(), starts: starts, removals: removals,
             events: continuation, logger: logger)
@@ -119,12 +119,19 @@ public final class PodRuntime: Runtime {
     }
 
     public func updateContainer(_ name: String, in sandbox: String, resources: CgroupResources) async throws {
-        _ = try get(sandbox)
+        try await get(sandbox).updateContainer(name, resources: resources)
     }
 
-    public func updateSandbox(_ id: String, resources: CgroupResources) async throws { _ = try get(id) }
+    public func updateSandbox(_ id: String, resources: CgroupResources) async throws {
+        try await get(id).update(resources)
+    }
 
-    public func updateLevel(_ qos: QualityOfService, resources: CgroupResources) async throws {}
+    public func updateLevel(_ qos: QualityOfService, resources: CgroupResources) async throws {
+        let cgroups = host.cgroups
+        try await host.starts.run {
+            try cgroups.update(cgroups.directory(of: qos), to: resources, bestEffort: true)
+        }
+    }
 
     public func statistics(of sandbox: String) async throws -> SandboxStatistics {
         let sandbox = try get(sandbox)

@@ -1,28 +1,37 @@
-/// One controller of cgroup v2: how the limits that it enforces are written (kernel: admin-guide/cgroup-v2).
+/// One controller of cgroup v2: how what it enforces is written (kernel: admin-guide/cgroup-v2).
 ///
 /// Each has its own file beside this one; nothing else in the tree knows a controller's file names.
 protocol CgroupController: Sendable {
     /// As in `cgroup.controllers`.
     static var name: String { get }
 
-    /// The limits among `resources` that only this controller enforces, in words for an error; empty where none is
-    /// asked for. Weights are not limits: without the controller they are left out silently, since nothing is promised.
-    static func limits(in resources: CgroupResources) -> [String]
+    /// The name in /proc/cgroups and in the options of a v1 mount.
+    static var legacyName: String { get }
 
-    /// What to write, in this order.
+    /// Files that not every kernel has although it has the controller, each with what it takes.
+    static var laterFiles: [String: String] { get }
+
+    /// What to write for `resources`. What has the kernel's default is left out.
     static func settings(for resources: CgroupResources) -> [CgroupSetting]
+
+    /// What to write, in this order, where a cgroup has `present` and is to have `resources`.
+    static func changes(from present: [CgroupSetting], to resources: CgroupResources) -> [CgroupSetting]
 }
 
-/// One line for one file of a cgroup.
-struct CgroupSetting: Hashable {
-    var file: String
-    var value: String
-    /// The file is not there on every kernel that has the controller.
-    var optional = false
+extension CgroupController {
+    static var legacyName: String { name }
+    static var laterFiles: [String: String] { [:] }
+
+    static func changes(from present: [CgroupSetting], to resources: CgroupResources) -> [CgroupSetting] {
+        CgroupSetting.changes(from: present, to: settings(for: resources))
+    }
 }
 
-/// All controllers that limits are enforced with.
-let cgroupControllers: [any CgroupController.Type] = [CpuController.self, MemoryController.self, PidsController.self]
+/// Controllers that limits are enforced with. rdma and misc are left alone: nothing in a pod asks for them.
+let cgroupControllers: [any CgroupController.Type] = [
+    CpuController.self, MemoryController.self, PidsController.self, CpusetController.self, IOController.self,
+    HugetlbController.self,
+]
 
 /// Files of `key value` lines: cpu.stat, memory.events, cgroup.events.
 func parseFlatKeyed(_ text: String) -> [String: Int64] {

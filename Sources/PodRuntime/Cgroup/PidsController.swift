@@ -2,13 +2,9 @@
 enum PidsController: CgroupController {
     static let name = "pids"
 
-    static func limits(in resources: CgroupResources) -> [String] {
-        guard let limit = resources.pidsMax else { return [] }
-        return ["pids.max \(limit)"]
-    }
-
     static func settings(for resources: CgroupResources) -> [CgroupSetting] {
-        guard let limit = resources.pidsMax else { return [] }
-        return [CgroupSetting(file: "pids.max", value: "\(limit)")]
+        var settings: [CgroupSetting] = []
+        settings.add("pids.max", resources.pidsMax, initial: "max")
+        return settings
     }
 }

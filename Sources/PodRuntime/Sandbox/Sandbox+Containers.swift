@@ -180,7 +180,7 @@ extension Sandbox {
                 status: ContainerStatus(
                     name: configuration.name, attempt: configuration.attempt, id: id, image: configuration.image,
                     imageID: image.id, pid: 0, createdAt: Realtime.nanoseconds(), startedAt: nil, exit: nil,
-                    logPath: "\(logDirectory)/\(configuration.attempt).log"),
+                    logPath: "\(logDirectory)/\(configuration.attempt).log", resources: configuration.resources),
                 cgroup: handle.path, stopSignal: stopSignal, hasTerminationMessage: hasMessage, isCleaned: false)
             try RuntimeError.wrapping(.create, step: "record") { try Facts.write(record, to: paths.record(key)) }
             return try Self.package(record, built.plan, handle.fd, built.descriptors)

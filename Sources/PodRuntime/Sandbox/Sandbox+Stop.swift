@@ -5,7 +5,7 @@ import ShimProtocol
 
 extension Sandbox {
     /// The present attempt of a container, where it runs.
-    private func running(_ name: String) -> ContainerRecord? {
+    func running(_ name: String) -> ContainerRecord? {
         containers.values.first { $0.key.name == name && $0.status.exit == nil && !launching.contains($0.key) }
     }
 

@@ -12,9 +12,7 @@ import enum PodRuntime.QualityOfService
     func tree(controllers: Set<String> = ["cpu", "memory", "pids"], missing: [String: String] = [:]) throws
         -> CgroupTree
     {
-        try CgroupTree(
-            parent: directory.path + "/slice/mkl", root: directory.path, controllers: controllers, missing: missing,
-            creationFlags: O_CREAT)
+        try CgroupTree.test(directory, controllers: controllers, missing: missing)
     }
 
     @Test func preparationEnablesControllersDownToThePods() throws {
@@ -98,11 +96,11 @@ import enum PodRuntime.QualityOfService
         _ = try tree.makePod(id: "a", qos: .guaranteed, resources: resources, bestEffort: true)
         #expect(directory.read("slice/mkl/poda/cpu.max") == "5000 100000")
         #expect(directory.read("slice/mkl/poda/memory.max") == nil)
-        #expect(tree.unenforced(resources) == ["memory.max 4096 cannot be enforced: gone"])
+        #expect(tree.capabilities.unenforced(resources) == ["memory.max 4096 cannot be enforced: gone"])
     }
 
     @Test func aWeightAloneIsNoLimit() throws {
-        #expect(try tree(controllers: []).unenforced(CgroupResources(cpuWeight: 1)).isEmpty)
+        #expect(try tree(controllers: []).capabilities.unenforced(CgroupResources(cpuWeight: 1)).isEmpty)
     }
 
     @Test(arguments: ["", "a/b", "..", ".", "a\nb"])
@@ -116,13 +114,10 @@ import enum PodRuntime.QualityOfService
 
     @Test func theParentHasToBeBelowTheMount() {
         #expect(throws: RuntimeError.self) {
-            try CgroupTree(
-                parent: "/elsewhere/mkl", root: directory.path, controllers: [], missing: [:], creationFlags: 0)
+            try CgroupTree(parent: "/elsewhere/mkl", root: directory.path, capabilities: .test())
         }
         #expect(throws: RuntimeError.self) {
-            try CgroupTree(
-                parent: directory.path + "/../mkl", root: directory.path, controllers: [], missing: [:],
-                creationFlags: 0)
+            try CgroupTree(parent: directory.path + "/../mkl", root: directory.path, capabilities: .test())
         }
     }
 
@@ -132,6 +127,24 @@ import enum PodRuntime.QualityOfService
         #expect(tree.oomKills(directory.path + "/c") == 2)
         #expect(tree.memoryEvents(directory.path + "/c")?.oomGroupKill == 1)
         #expect(tree.oomKills(directory.path + "/none") == 0)
+    }
+}
+
+extension HostCapabilities {
+    static func test(controllers: Set<String> = [], missing: [String: String] = [:]) -> HostCapabilities {
+        HostCapabilities(
+            controllers: controllers, missing: missing, memoryBytes: 1 << 30, cpuCount: 2, kernelRelease: "6.1.0",
+            bootID: "boot", hugePages: [HugePages(name: "2MB", pageBytes: 2 << 20, pages: 0)])
+    }
+}
+
+extension CgroupTree {
+    static func test(
+        _ directory: TemporaryDirectory, controllers: Set<String>, missing: [String: String] = [:]
+    ) throws -> CgroupTree {
+        try CgroupTree(
+            parent: directory.path + "/slice/mkl", root: directory.path,
+            capabilities: .test(controllers: controllers, missing: missing), creationFlags: O_CREAT | O_TRUNC)
     }
 }
 
@@ -170,14 +183,40 @@ import enum PodRuntime.QualityOfService
         #expect(missing["pids"]?.contains("hierarchy 8") == true)
     }
 
+    @Test func theIOControllerIsFoundUnderItsOldName() {
+        let mount = CgroupMount(unified: "/sys/fs/cgroup/unified", legacy: ["blkio": "/sys/fs/cgroup/blkio"])
+        let missing = HostCapabilities.assess(mount: mount, offered: "", kernelTable: "").missing
+        #expect(missing["io"]?.hasPrefix("the io controller is bound to cgroup v1 at /sys/fs/cgroup/blkio") == true)
+    }
+
+    @Test func controllersThatNothingIsWrittenForAreNotTold() {
+        let mount = CgroupMount(unified: "/sys/fs/cgroup")
+        let controllers = HostCapabilities.assess(mount: mount, offered: "cpu rdma misc", kernelTable: "").controllers
+        #expect(controllers == ["cpu"])
+    }
+
+    @Test func hugePagesAreNamedAsTheCgroupFilesAre() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("hugepages-1048576kB/nr_hugepages", "1\n")
+        try directory.write("hugepages-2048kB/nr_hugepages", "16\n")
+        try directory.write("hugepages-64kB/nr_hugepages", "0\n")
+        #expect(
+            HostCapabilities.hugePages(directory.path) == [
+                HostCapabilities.HugePages(name: "64KB", pageBytes: 64 << 10, pages: 0),
+                HostCapabilities.HugePages(name: "2MB", pageBytes: 2 << 20, pages: 16),
+                HostCapabilities.HugePages(name: "1GB", pageBytes: 1 << 30, pages: 1),
+            ])
+        #expect(HostCapabilities.swapTotal("MemTotal: 4 kB\nSwapTotal:       2048 kB\n") == 2 << 20)
+    }
+
     @Test func aDisabledControllerAndAMissingMountAreToldApart() {
         let table = "memory\t0\t1\t0\n"
         let disabled = HostCapabilities.assess(
             mount: CgroupMount(unified: "/sys/fs/cgroup"), offered: "cpu pids", kernelTable: table)
-        #expect(disabled.missing.keys.sorted() == ["memory"])
+        #expect(disabled.missing.keys.sorted() == ["cpuset", "hugetlb", "io", "memory"])
         #expect(disabled.missing["memory"]?.contains("cgroup_disable=memory") == true)
         let unmounted = HostCapabilities.assess(mount: CgroupMount(unified: nil), offered: "", kernelTable: table)
-        #expect(unmounted.missing.keys.sorted() == ["cpu", "memory", "pids"])
+        #expect(unmounted.missing.keys.sorted() == ["cpu", "cpuset", "hugetlb", "io", "memory", "pids"])
         #expect(unmounted.missing["cpu"]?.contains("mount -t cgroup2") == true)
     }
 }
