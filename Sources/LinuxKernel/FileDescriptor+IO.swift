@@ -13,6 +13,12 @@ extension FileDescriptor {
         }
     }
 
+    /// Reads once from an offset, whatever the descriptor's own is (pread(2)): files of proc, sys and cgroup are made anew
+    /// for each read from 0.
+    public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+        try retryingOnInterrupt("pread") { pread(rawValue, buffer.baseAddress, buffer.count, off_t(offset)) }
+    }
+
     /// Reads to the end of the file, at most `limit` bytes.
     public func readAll(limit: Int = .max) throws(SystemError) -> [UInt8] {
         var bytes: [UInt8] = []

@@ -17,6 +17,7 @@ public enum RouteMessage {
     private static let linkMaster: UInt16 = 10
     private static let linkInfo: UInt16 = 18
     private static let linkAlias: UInt16 = 20
+    private static let linkCounters: UInt16 = 23
     private static let linkNamespaceDescriptor: UInt16 = 28
     private static let infoKind: UInt16 = 1
     private static let infoData: UInt16 = 2
@@ -96,6 +97,13 @@ public enum RouteMessage {
             type: getLink, flags: NetlinkFlag.acknowledge, purpose: "find device \(name)", header: linkHeader())
         message.attribute(linkName, name)
         return message
+    }
+
+    /// One device by index.
+    public static func getLink(index: Int32) -> NetlinkMessage {
+        NetlinkMessage(
+            type: getLink, flags: NetlinkFlag.acknowledge, purpose: "find device \(index)",
+            header: linkHeader(index: index))
     }
 
     public static func listLinks() -> NetlinkMessage {
@@ -184,6 +192,40 @@ public enum RouteMessage {
             hardwareAddress = attributes[linkAddress] ?? []
             master = attributes[linkMaster]?.native(at: 0, as: Int32.self) ?? 0
             kind = NetlinkReply.attributes(attributes[linkInfo] ?? [])[infoKind]?.text ?? ""
+        }
+    }
+
+    /// Counters of a device (struct rtnl_link_stats64 of linux/if_link.h), as the machine sees them that it is on.
+    public struct LinkCounters: Sendable, Hashable {
+        public let index: Int32
+        public let name: String
+        public let receivedPackets: Int64
+        public let sentPackets: Int64
+        public let receivedBytes: Int64
+        public let sentBytes: Int64
+        public let receiveErrors: Int64
+        public let sendErrors: Int64
+        public let receiveDropped: Int64
+        public let sendDropped: Int64
+
+        /// Nil where the reply is no link, or has no counters.
+        public init?(_ reply: NetlinkReply) {
+            guard reply.type == RouteMessage.newLink, reply.payload.count >= 16, reply.payload[0] == 0 else {
+                return nil
+            }
+            let attributes = reply.attributes(after: 16)
+            guard let counters = attributes[linkCounters], counters.count >= 64 else { return nil }
+            index = reply.payload.native(at: 4, as: Int32.self)
+            name = attributes[linkName]?.text ?? ""
+            func counter(_ number: Int) -> Int64 { counters.native(at: number * 8, as: Int64.self) }
+            receivedPackets = counter(0)
+            sentPackets = counter(1)
+            receivedBytes = counter(2)
+            sentBytes = counter(3)
+            receiveErrors = counter(4)
+            sendErrors = counter(5)
+            receiveDropped = counter(6)
+            sendDropped = counter(7)
         }
     }
 

@@ -55,7 +55,8 @@ public final class PodRuntime: Runtime {
             bootID: try RuntimeError.wrapping(.sandbox, step: "boot id") { try Process.bootID() },
             cgroups: prepared.0, network: network, images: images, users: UserDatabase(), shim: prepared.1,
             poller: try RuntimeError.wrapping(.sandbox, step: "poller") { try ShimPoller() }, deviceFilter: filter,
-            permittedCapabilities: Host.readPermittedCapabilities(), starts: starts, removals: removals,
+            sampling: try Sampling(root: prepared.0.root), permittedCapabilities: Host.readPermittedCapabilities(),
+            starts: starts, removals: removals,
             events: continuation, logger: logger)
     }
 
@@ -97,7 +98,7 @@ public final class PodRuntime: Runtime {
 
     func find(_ id: String) -> Sandbox? { sandboxes.withLock { $0[id] ?? nil } }
 
-    private func get(_ id: String) throws -> Sandbox {
+    func get(_ id: String) throws -> Sandbox {
         guard let sandbox = find(id) else {
             throw RuntimeError(.notFound, step: "sandbox", object: id, message: "there is no sandbox \(id)")
         }
@@ -131,16 +132,6 @@ public final class PodRuntime: Runtime {
         try await host.starts.run {
             try cgroups.update(cgroups.directory(of: qos), to: resources, bestEffort: true)
         }
-    }
-
-    public func statistics(of sandbox: String) async throws -> SandboxStatistics {
-        let sandbox = try get(sandbox)
-        return SandboxStatistics(id: sandbox.id, pod: CgroupStatistics(time: 0))
-    }
-
-    public func nodeStatistics() async throws -> NodeStatistics {
-        let none = CgroupStatistics(time: 0)
-        return NodeStatistics(pods: none, system: none, supervisors: 0, machine: MachineStatistics(time: 0))
     }
 
     public func removeSandbox(_ id: String, removeLogs: Bool) async throws {

@@ -6,11 +6,13 @@ extension CgroupTree {
 
     /// Nil without the memory controller. `local` leaves out what happened at limits below.
     public func memoryEvents(_ path: String, local: Bool = false) -> MemoryEvents? {
-        (try? FileAccess.readText("\(path)/memory.events\(local ? ".local" : "")")).map(MemoryEvents.init)
+        (try? FileAccess.read("\(path)/memory.events\(local ? ".local" : "")")).map {
+            $0.withUnsafeBytes(CgroupSampler.parseEvents)
+        }
     }
 
     public func cpuStatistics(_ path: String) -> CpuStatistics? {
-        (try? FileAccess.readText("\(path)/cpu.stat")).map(CpuStatistics.init)
+        (try? FileAccess.read("\(path)/cpu.stat")).map { $0.withUnsafeBytes(CgroupSampler.parseCPU) }
     }
 
     /// `memory.current`, bytes; nil without the memory controller.

@@ -49,7 +49,8 @@ extension CgroupTree {
             let problems = capabilities.unenforced(resources)
             guard problems.isEmpty else {
                 throw RuntimeError(
-                    .unenforceable, step: "cgroup", object: object, message: problems.joined(separator: "; "))
+                    .unenforceable, step: "cgroup", object: object,
+                    message: problems.map(\.description).joined(separator: "; "))
             }
         }
         var resources = resources

@@ -65,6 +65,7 @@ extension Sandbox {
         try await endShim()
         Failpoint.hit("remove.shim")
         host.network.release(id)
+        host.sampling.store.close(record.cgroup)
         try await host.removals.run { try host.cgroups.removeTree(record.cgroup, deadline: .seconds(10)) }
         Failpoint.hit("remove.cgroup")
         let id = self.id

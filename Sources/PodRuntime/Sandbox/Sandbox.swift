@@ -233,6 +233,7 @@ actor Sandbox {
         let cgroups = host.cgroups
         let paths = self.paths
         let cgroup = container.cgroup
+        host.sampling.store.close(cgroup)
         do {
             try await host.removals.run {
                 try cgroups.removeTree(cgroup, deadline: .seconds(10))

@@ -23,26 +23,3 @@ public struct CgroupSeries: Sendable, Hashable, Codable {
         self.init(file: String(parts[0]), key: parts.count > 1 ? String(parts[1]) : "")
     }
 }
-
-/// The raw form of a sampler: chosen files to numbers.
-public struct CgroupSeriesSampler: Sendable {
-    public let path: String
-    public let series: [CgroupSeries]
-
-    /// Opens the files that the series name. A file that is not there gives no numbers (`nan`).
-    ///
-    /// - Throws: `RuntimeError(.notFound)` where there is no such cgroup.
-    public init(path: String, series: [CgroupSeries]) throws {
-        self.path = path
-        self.series = series
-    }
-
-    /// One number per series, in their order: `nan` where the file or the key is not there, infinity for `max`. Each file
-    /// is read once. Blocks for some microseconds per file.
-    ///
-    /// - Parameter values: at least as many as there are series.
-    /// - Throws: `RuntimeError(.notFound)` where the cgroup is gone.
-    public func sample(into values: inout [Double]) throws {
-        throw RuntimeError(.notFound, step: "sample", object: path, message: "cgroup \(path) is gone")
-    }
-}

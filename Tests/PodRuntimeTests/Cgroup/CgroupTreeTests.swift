@@ -96,7 +96,8 @@ import enum PodRuntime.QualityOfService
         _ = try tree.makePod(id: "a", qos: .guaranteed, resources: resources, bestEffort: true)
         #expect(directory.read("slice/mkl/poda/cpu.max") == "5000 100000")
         #expect(directory.read("slice/mkl/poda/memory.max") == nil)
-        #expect(tree.capabilities.unenforced(resources) == ["memory.max 4096 cannot be enforced: gone"])
+        #expect(
+            tree.capabilities.unenforced(resources).map(\.description) == ["memory.max 4096 cannot be enforced: gone"])
     }
 
     @Test func aWeightAloneIsNoLimit() throws {

@@ -19,7 +19,8 @@ import Testing
     @Test func whatGetsLessComesFirstFromTheInsideOut() {
         #expect(
             changes(
-                MemoryController.self, from: CgroupResources(memoryMin: 10, memoryLow: 20, memoryHigh: 90, memoryMax: 100),
+                MemoryController.self,
+                from: CgroupResources(memoryMin: 10, memoryLow: 20, memoryHigh: 90, memoryMax: 100),
                 to: CgroupResources(memoryMin: 5, memoryLow: 8, memoryHigh: 40, memoryMax: 50))
                 == ["memory.min 5", "memory.low 8", "memory.high 40", "memory.max 50"])
     }
@@ -54,10 +55,13 @@ import Testing
         #expect(
             changes(
                 CpuController.self, from: CgroupResources(cpuQuota: 5000, cpuBurst: 100, cpuWeight: 7),
-                to: CgroupResources()) == ["cpu.max.burst 0", "cpu.max max 100000", "cpu.weight 100"])
-        #expect(changes(PidsController.self, from: CgroupResources(pidsMax: 3), to: CgroupResources()) == ["pids.max max"])
+                to: CgroupResources()) == ["cpu.max.burst 0", "cpu.weight 100", "cpu.max max 100000"])
         #expect(
-            changes(CpusetController.self, from: CgroupResources(cpus: "1"), to: CgroupResources()) == ["cpuset.cpus \n"])
+            changes(PidsController.self, from: CgroupResources(pidsMax: 3), to: CgroupResources()) == ["pids.max max"])
+        #expect(
+            changes(CpusetController.self, from: CgroupResources(cpus: "1"), to: CgroupResources()) == [
+                "cpuset.cpus \n"
+            ])
         #expect(
             changes(
                 IOController.self, from: CgroupResources(ioMax: [IOLimit(device: "8:0", readBytes: 1)], ioWeight: 5),

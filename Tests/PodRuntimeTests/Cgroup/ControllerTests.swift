@@ -26,7 +26,10 @@ import Testing
 
     @Test(arguments: [
         (CgroupResources(), []),
-        (CgroupResources(memoryMax: 4096, oomGroup: true), ["memory.oom.group 1", "memory.swap.max 0", "memory.max 4096"]),
+        (
+            CgroupResources(memoryMax: 4096, oomGroup: true),
+            ["memory.oom.group 1", "memory.swap.max 0", "memory.max 4096"]
+        ),
         (CgroupResources(memoryMax: 4096, memorySwapMax: 8192), ["memory.swap.max 8192", "memory.max 4096"]),
         // Swap without a bound is said explicitly.
         (CgroupResources(memoryMax: 4096, memorySwapMax: .max), ["memory.max 4096"]),
@@ -81,7 +84,7 @@ import Testing
             cpuQuota: 5000, cpuBurst: 1, cpuIdle: true, memoryMin: 1, memoryLow: 1, memoryHigh: 1, memoryMax: 1,
             memorySwapMax: 1, memorySwapHigh: 1, pidsMax: 1, hugePages: ["2MB": 0], cpus: "0", memoryNodes: "0",
             ioMax: [IOLimit(device: "8:0")], ioWeight: 1)
-        let files = HostCapabilities.test().unenforced(limits).map { $0.prefix { $0 != " " } }
+        let files = HostCapabilities.test().unenforced(limits).map { $0.setting.prefix { $0 != " " } }
         #expect(
             Set(files) == [
                 "cpu.idle", "cpu.max.burst", "cpu.max", "memory.min", "memory.low", "memory.high", "memory.max",
@@ -94,7 +97,7 @@ import Testing
         var host = HostCapabilities.test(controllers: ["io"])
         host.missingFiles = ["io.weight": "this kernel has no io.weight"]
         #expect(
-            host.unenforced(CgroupResources(ioWeight: 5))
+            host.unenforced(CgroupResources(ioWeight: 5)).map(\.description)
                 == ["io.weight default 5 cannot be enforced: this kernel has no io.weight"])
         #expect(host.unenforced(CgroupResources(ioMax: [IOLimit(device: "8:0")])).isEmpty)
     }
@@ -116,10 +119,11 @@ import Testing
         #expect(error?.message == "io.max 08:0: device 8:0 is named twice")
     }
 
-    @Test(arguments: [
-        ("0", [0]), ("0-2", [0, 1, 2]), ("0-1,3", [0, 1, 3]), ("3,1", [1, 3]), ("", []), ("a", nil), ("1-", nil),
-        ("2-1", nil), ("0,", nil), ("-1", nil), ("0-9999", nil),
-    ] as [(String, [Int]?)])
+    @Test(
+        arguments: [
+            ("0", [0]), ("0-2", [0, 1, 2]), ("0-1,3", [0, 1, 3]), ("3,1", [1, 3]), ("", []), ("a", nil), ("1-", nil),
+            ("2-1", nil), ("0,", nil), ("-1", nil), ("0-9999", nil),
+        ] as [(String, [Int]?)])
     func lists(text: String, numbers: [Int]?) {
         #expect(NumberList(text)?.numbers == numbers.map(Set.init))
     }
