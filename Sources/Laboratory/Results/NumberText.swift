@@ -15,6 +15,13 @@ enum NumberText {
         return text.allSatisfy { "-0.".contains($0) } && text.hasPrefix("-") ? String(text.dropFirst()) : text
     }
 
+    /// Rounded to one digit after the point, for places in a drawing, of which there are very many.
+    static func tenths(_ value: Double) -> String {
+        let tenths = Int64((value * 10).rounded())
+        let (whole, rest) = (tenths / 10, abs(tenths % 10))
+        return rest == 0 ? String(whole) : "\(tenths < 0 && whole == 0 ? "-" : "")\(whole).\(rest)"
+    }
+
     /// With three significant digits, without an exponent, without zeros at the end: 1840, 12.3, 0.00457.
     static func short(_ value: Double, digits: Int = 3) -> String {
         if value == 0 { return "0" }
