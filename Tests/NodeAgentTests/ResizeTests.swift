@@ -96,7 +96,7 @@ struct ResizeTests {
             let problem = RuntimeError(
                 .memoryInUse, step: "memory.max", object: "web",
                 message:
-                    "attempting to set container \"web\" memory limit (1073741824) below current usage (1500000000)")
+                    "memory.max 1073741824 is below what is in use: 1500000000 bytes")
             node.runtime.fail("update web", problem)
             node.runtime.fail("update web", problem)
             try await Self.resize(node, to: Self.resources(cpu: "500m", memory: "1Gi"))
@@ -104,8 +104,8 @@ struct ResizeTests {
             let condition = try #require(pod.condition(.podResizeInProgress))
             #expect(
                 condition.message
-                    == "cannot decrease memory limits: attempting to set container \"web\" memory limit (1073741824) "
-                    + "below current usage (1500000000)")
+                    == "cannot decrease memory limits: container \"web\": memory.max 1073741824 is below what is in "
+                    + "use: 1500000000 bytes")
             #expect(condition.observedGeneration == 2)
             // What counts is what it has.
             #expect(pod.state("web")?.resources?.limits["memory"] == "2Gi")

@@ -376,21 +376,21 @@ struct TranslationTests {
     }
 
     @Test func levels() throws {
-        let specs = try [
+        let shares = try [
             "containers: [{name: a}]", "containers: [{name: a, resources: {requests: {cpu: 250m, memory: 64Mi}}}]",
             "containers: [{name: a, resources: {requests: {cpu: 750m, memory: 64Mi}}}]",
             "containers: [{name: a, resources: {requests: {cpu: 2, memory: 1Gi}, limits: {cpu: 2, memory: 1Gi}}}]",
-        ].map { try Self.pod($0).spec }
+        ].map { PodShare(try Self.pod($0).spec) }
         var options = LimitOptions()
         #expect(
-            CgroupTranslation(options: options, host: Self.host).levels(specs)
+            CgroupTranslation(options: options, host: Self.host).levels(shares)
                 == [
                     .guaranteed: CgroupResources(), .burstable: CgroupResources(cpuWeight: 39),
                     .bestEffort: CgroupResources(cpuWeight: 1),
                 ])
         options.memoryQoS = true
         #expect(
-            CgroupTranslation(options: options, host: Self.host).levels(specs)
+            CgroupTranslation(options: options, host: Self.host).levels(shares)
                 == [
                     .guaranteed: CgroupResources(memoryMin: 1 << 30, memoryLow: 128 << 20),
                     .burstable: CgroupResources(cpuWeight: 39, memoryLow: 128 << 20),

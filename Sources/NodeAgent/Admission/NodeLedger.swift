@@ -16,7 +16,8 @@ final class NodeLedger: Sendable {
 
     private struct Claim {
         /// As it was allocated.
-        var pod: Pod
+        var pod: Pod { didSet { share = PodShare(pod.spec) } }
+        private(set) var share: PodShare
         /// Also what a resize takes away and the containers still have.
         var requests: [String: Quantity]
         var inbox: PodInbox?
@@ -24,6 +25,12 @@ final class NodeLedger: Sendable {
         var wanted: Pod?
         /// In the order in which resizes began to wait.
         var waitsSince = 0
+
+        init(_ pod: Pod) {
+            self.pod = pod
+            share = PodShare(pod.spec)
+            requests = pod.spec.effectiveRequests
+        }
     }
 
     private struct State {
@@ -67,7 +74,7 @@ final class NodeLedger: Sendable {
                         reason: PodReason.unexpectedAdmissionError, problem: error.description)
                 }
             }
-            state.claims[uid] = Claim(pod: pod, requests: pod.spec.effectiveRequests)
+            state.claims[uid] = Claim(pod)
             return nil
         }
         if rejection == nil { ring.yield() }
@@ -215,7 +222,7 @@ final class NodeLedger: Sendable {
 
     /// What the cgroups above the pods' should have now.
     var levels: [QualityOfService: CgroupResources] {
-        translation.levels(state.withLock { $0.claims.values.map(\.pod.spec) })
+        translation.levels(state.withLock { $0.claims.values.map(\.share) })
     }
 }
 

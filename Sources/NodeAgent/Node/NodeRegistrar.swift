@@ -108,13 +108,7 @@ struct NodeRegistrar: Sendable {
     }
 
     private func record(_ type: EventRecorder.EventType, _ reason: String, _ message: String) {
-        var reference = ObjectReference()
-        reference.apiVersion = "v1"
-        reference.kind = "Node"
-        reference.name = configuration.nodeName
-        // The kubelet names the node here, not its uid: `kubectl describe node` finds events by it.
-        reference.uid = configuration.nodeName
-        events.record(reference, type, reason: reason, message: message)
+        events.record(.node(configuration.nodeName), type, reason: reason, message: message)
     }
 
     // MARK: Status
@@ -211,5 +205,18 @@ struct NodeRegistrar: Sendable {
             lease.spec.renewTime = renewTime
             _ = try await client.create(lease)
         }
+    }
+}
+
+extension ObjectReference {
+    /// The node, as the kubelet's events name it: by its name in the place of its uid, so that
+    /// `kubectl describe node` finds them.
+    static func node(_ name: String) -> ObjectReference {
+        var reference = ObjectReference()
+        reference.apiVersion = "v1"
+        reference.kind = "Node"
+        reference.name = name
+        reference.uid = name
+        return reference
     }
 }

@@ -114,7 +114,9 @@ struct PodExecutor: Sendable {
             }
             return .resourcesChanged(done, nil)
         } catch {
-            return .resourcesChanged(done, RuntimeError(wrapping: error))
+            var error = RuntimeError(wrapping: error)
+            if done.count < steps.count { error.message = "\(steps[done.count].owner): \(error.message)" }
+            return .resourcesChanged(done, error)
         }
     }
 

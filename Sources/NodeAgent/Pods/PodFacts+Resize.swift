@@ -5,6 +5,14 @@ import PodRuntime
 enum ResourceStep: Sendable, Hashable {
     case pod(CgroupResources)
     case container(String, CgroupResources)
+
+    /// Whose cgroup it is, for messages.
+    var owner: String {
+        switch self {
+        case .pod: "pod"
+        case .container(let name, _): "container \"\(name)\""
+        }
+    }
 }
 
 /// How a change of a pod's resources stands (KEP-1287, "Resize Status").

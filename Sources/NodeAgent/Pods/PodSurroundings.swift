@@ -37,6 +37,11 @@ struct PodSurroundings: Sendable {
         events.record(reference, type, reason: reason, message: message)
     }
 
+    /// An event of the node itself, as `NodeRegistrar` names it.
+    func recordNode(_ type: EventRecorder.EventType, reason: String, message: String) {
+        events.record(.node(configuration.nodeName), type, reason: reason, message: message)
+    }
+
     func fields(of pod: Pod, addresses: [String]) -> DownwardFields {
         DownwardFields(
             pod: pod, podAddresses: pod.spec.hostNetwork ? [nodeAddress] : addresses, nodeAddress: nodeAddress,

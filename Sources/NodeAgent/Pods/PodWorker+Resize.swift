@@ -113,5 +113,10 @@ extension PodWorker {
         around.record(
             facts.pod, .warning, reason: EventReason.oomKilling,
             message: OOMWording.message(name, kill, ended: ended), container: name)
+        if kill.level == .machine {
+            around.recordNode(
+                .warning, reason: EventReason.systemOOM,
+                message: "System OOM encountered, victim container: \(name) of pod \(key)")
+        }
     }
 }

@@ -170,19 +170,20 @@ struct CgroupTranslation: Sendable {
 
     /// The cgroups above the pods', from what all pods of the node request (kubelet: `qos_container_manager_linux.go`).
     /// Protection counts only as far as each level above has it, too; the Guaranteed level is the parent itself.
-    func levels(_ pods: [PodSpec]) -> [QualityOfService: CgroupResources] {
-        func sum(_ qos: PodQOSClass, _ name: String, _ value: (Quantity) -> Int64) -> Int64 {
-            pods.filter { $0.qosClass == qos }.reduce(0) { total, spec in
-                let (sum, isOver) = total.addingReportingOverflow(spec.effectiveRequests[name].map(value) ?? 0)
+    func levels(_ pods: [PodShare]) -> [QualityOfService: CgroupResources] {
+        func sum(_ qos: PodQOSClass, _ value: (PodShare) -> Int64) -> Int64 {
+            pods.reduce(0) { total, share in
+                guard share.qos == qos else { return total }
+                let (sum, isOver) = total.addingReportingOverflow(value(share))
                 return isOver ? .max : sum
             }
         }
-        var burstable = CgroupResources(cpuWeight: cpuWeight(milliCPU: sum(.burstable, "cpu", \.milliValue)))
+        var burstable = CgroupResources(cpuWeight: cpuWeight(milliCPU: sum(.burstable, \.milliCPU)))
         var node = CgroupResources()
         if options.memoryQoS, options.memoryReservation == .tiered, host.controllers.contains("memory") {
-            burstable.memoryLow = sum(.burstable, "memory", \.value)
+            burstable.memoryLow = sum(.burstable, \.memoryBytes)
             node.memoryLow = burstable.memoryLow
-            node.memoryMin = sum(.guaranteed, "memory", \.value)
+            node.memoryMin = sum(.guaranteed, \.memoryBytes)
         }
         return [
             .guaranteed: node, .burstable: burstable,
@@ -208,4 +209,18 @@ struct CgroupTranslation: Sendable {
     static let nodeCriticalClass = "system-node-critical"
 
     static func isCritical(_ pod: Pod) -> Bool { (pod.spec.priority ?? 0) >= criticalPriority }
+}
+
+/// What of a pod counts in the cgroup of its class.
+struct PodShare: Sendable, Hashable {
+    var qos: PodQOSClass
+    var milliCPU: Int64
+    var memoryBytes: Int64
+
+    init(_ spec: PodSpec) {
+        let requests = spec.effectiveRequests
+        qos = spec.qosClass
+        milliCPU = requests["cpu"]?.milliValue ?? 0
+        memoryBytes = requests["memory"]?.value ?? 0
+    }
 }

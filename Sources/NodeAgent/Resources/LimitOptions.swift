@@ -51,4 +51,11 @@ public struct LimitOptions: Sendable, Hashable {
     public var cpuCFSQuotaPeriod: Int64 = 100_000
 
     public init() {}
+
+    /// What cannot be done on this machine; nil where all can.
+    public func problemOnThisMachine() -> String? {
+        let all = CPUTopology.host.all
+        guard reservedCPUs.isSubset(of: all) else { return "reserved CPUs \(reservedCPUs): this machine has \(all)" }
+        return nil
+    }
 }

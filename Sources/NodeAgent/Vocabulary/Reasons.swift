@@ -47,6 +47,8 @@ enum EventReason {
     static let resizeDeferred = "ResizeDeferred"
     static let resizeInfeasible = "ResizeInfeasible"
     static let resizeError = "ResizeError"
+    /// Of the node.
+    static let systemOOM = "SystemOOM"
     /// The node problem detector's, for kills of the kernel's OOM killer.
     static let oomKilling = "OOMKilling"
     static let starting = "Starting"

@@ -55,6 +55,11 @@ struct NodeService {
         node.ignoredDevices = [options.bridgeName]
         node.bestEffortLimits = bestEffort
         node.limits = options.limits.options
+        if let problem = node.limits.problemOnThisMachine() { throw CommandFailure("error: \(problem)") }
+        // Given to nobody, they are not there for the scheduler either (the kubelet's reservedSystemCPUs).
+        if !node.limits.reservedCPUs.isEmpty {
+            node.systemReservedMilliCPU = Int64(node.limits.reservedCPUs.count) * 1000
+        }
         node.crashBackoffCap = .seconds(DurationText.seconds(options.crashBackoffMax) ?? 300)
         node.runtimeVersion = Version.current
         let agent = NodeAgent(
