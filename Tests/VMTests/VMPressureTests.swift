@@ -26,7 +26,8 @@ struct VMPressureTests {
             #expect(evicted.status["reason"] as? String == "Evicted")
             let message = try #require(evicted.status["message"] as? String)
             #expect(
-                message.hasPrefix("The node was low on resource: memory. Threshold quantity: \(threshold)Mi, available: "),
+                message.hasPrefix(
+                    "The node was low on resource: memory. Threshold quantity: \(threshold)Mi, available: "),
                 "\(message)")
             #expect(message.contains("Container main was using "), "\(message)")
             #expect(evicted.condition("DisruptionTarget")?["reason"] as? String == "TerminationByKubelet")

@@ -42,7 +42,9 @@ public struct CgroupColumn: Sendable, Hashable {
         + [CgroupColumn("memory.stat pgmajfault", .memory, .count, .counter)]
         + ["high", "max", "oom", "oom_kill"].map { CgroupColumn("memory.events \($0)", .memory, .count, .counter) }
         + ["cpu", "memory", "io"].flatMap { resource in
-            ["some", "full"].map { CgroupColumn("\(resource).pressure \($0) total", .pressure, .microseconds, .counter) }
+            ["some", "full"].map {
+                CgroupColumn("\(resource).pressure \($0) total", .pressure, .microseconds, .counter)
+            }
         }
         + ["rbytes", "wbytes"].map { CgroupColumn("io.stat \($0)", .io, .bytes, .counter) }
         + ["rios", "wios"].map { CgroupColumn("io.stat \($0)", .io, .count, .counter) }

@@ -72,7 +72,8 @@ public struct Condition: Sendable, Hashable, CustomStringConvertible {
         return terms.allSatisfy { term in
             switch term {
             case .outcome(let comparison, let expected): (outcome == expected) == (comparison == .equal)
-            case .measure(let name, let comparison, let bound): measures[name].map { comparison.holds($0, bound) } ?? false
+            case .measure(let name, let comparison, let bound):
+                measures[name].map { comparison.holds($0, bound) } ?? false
             }
         }
     }

@@ -58,7 +58,8 @@ public enum ExperimentFile {
                 "must be at most 40 lower case letters, digits and '-', and begin and end with a letter or digit")
         }
         let known = [
-            "container", "duration", "interval", "load", "measure", "neighbours", "question", "repeat", "sample", "seed",
+            "container", "duration", "interval", "load", "measure", "neighbours", "question", "repeat", "sample",
+            "seed",
             "template", "templateFile", "timeout", "vary", "warmup",
         ]
         guard let spec = FileFields(top["spec"], at: FieldPath("spec"), known: known, problems) else { return nil }
@@ -88,7 +89,8 @@ public enum ExperimentFile {
         let day = Duration.seconds(86_400)
         let duration = spec.duration("duration", in: .milliseconds(100)...day)
         let warmup = spec.duration("warmup", in: .zero...day) ?? .zero
-        let timeout = spec.duration("timeout", in: .seconds(1)...(day * 2)) ?? (duration ?? .seconds(240)) + .seconds(60)
+        let timeout =
+            spec.duration("timeout", in: .seconds(1)...(day * 2)) ?? (duration ?? .seconds(240)) + .seconds(60)
         if let duration, warmup >= duration { spec.problem("warmup", "must be shorter than the duration") }
         if let duration, timeout <= duration { spec.problem("timeout", "must be longer than the duration") }
         let repeats = spec.integer("repeat", in: 1...1000) ?? 3
@@ -110,7 +112,8 @@ public enum ExperimentFile {
     private static func isLabel(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         func isEdge(_ byte: UInt8) -> Bool {
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
         }
         guard let first = bytes.first, let last = bytes.last, isEdge(first), isEdge(last) else { return false }
         return bytes.allSatisfy { isEdge($0) || $0 == UInt8(ascii: "-") }
@@ -156,7 +159,9 @@ public enum ExperimentFile {
     ) -> Experiment.Load? {
         guard let json = spec["load"] else { return nil }
         let path = spec.path.child("load")
-        guard let fields = FileFields(json, at: path, known: ["command", "container"], spec.problems) else { return nil }
+        guard let fields = FileFields(json, at: path, known: ["command", "container"], spec.problems) else {
+            return nil
+        }
         switch (fields.has("command"), fields.has("container")) {
         case (true, false): return fields.strings("command").map(Experiment.Load.host)
         case (false, true):

@@ -98,7 +98,8 @@ struct FactorReader {
                 let limit = fields.string("limit", required: true)
             else { return nil }
             guard Knob.ioLimits.contains(limit) else {
-                fields.problem("limit", "unknown limit \"\(limit)\": known are \(Knob.ioLimits.joined(separator: ", "))")
+                fields.problem(
+                    "limit", "unknown limit \"\(limit)\": known are \(Knob.ioLimits.joined(separator: ", "))")
                 return nil
             }
             return Knob(ioLimit: limit, device: device)

@@ -78,7 +78,8 @@ struct MeasurementReader {
             }
             if CgroupMeasure.all.contains(where: { $0.name == name }) {
                 fields.problem(
-                    fields.has("name") ? "name" : "printed", "\"\(name)\" is a measure of the laboratory: name it otherwise")
+                    fields.has("name") ? "name" : "printed",
+                    "\"\(name)\" is a measure of the laboratory: name it otherwise")
                 return nil
             }
             let unit = ExperimentUnit(fields.string("unit") ?? "")
@@ -96,7 +97,9 @@ struct MeasurementReader {
         }
         if let better { measure.direction = better == .lower ? .lowerIsBetter : .higherIsBetter }
         if let json = fields["target"] {
-            if let number = try? Double(json: json) { measure.target = number } else {
+            if let number = try? Double(json: json) {
+                measure.target = number
+            } else {
                 fields.problem("target", "must be a number")
             }
             if measure.direction == .neither { fields.problem("target", "needs better: lower or better: higher") }

@@ -28,8 +28,12 @@ struct TrialPods {
         var editor = PodEditor(template: template)
         // A period changes what a quota is written as, so it comes after all quotas.
         let factors = zip(experiment.factors, values)
-        for (factor, value) in factors where factor.knob.target != .cpuPeriod { editor.set(factor, value, of: neighbour) }
-        for (factor, value) in factors where factor.knob.target == .cpuPeriod { editor.set(factor, value, of: neighbour) }
+        for (factor, value) in factors where factor.knob.target != .cpuPeriod {
+            editor.set(factor, value, of: neighbour)
+        }
+        for (factor, value) in factors where factor.knob.target == .cpuPeriod {
+            editor.set(factor, value, of: neighbour)
+        }
         var pod = Pod()
         pod.metadata = editor.template.metadata
         pod.metadata.name = name
@@ -74,7 +78,8 @@ struct TrialPods {
                 try Validation.validateCreate(pod)
             } catch {
                 let causes = error.status.details?.causes ?? []
-                problems += causes.isEmpty
+                problems +=
+                    causes.isEmpty
                     ? ["\(path): \(error.status.message)"]
                     : causes.map { "\(self.path($0.field, below: path)): \($0.message)" }
             }

@@ -46,7 +46,8 @@ extension Experiment {
         if let duration { fixed["duration"] = DurationText.words(duration) }
         if warmup > .zero { fixed["warmup"] = DurationText.words(warmup) }
         for neighbour in neighbours {
-            fixed["neighbour \(neighbour.name)"] = neighbour.template.spec.containers.map(\.image).joined(separator: ", ")
+            fixed["neighbour \(neighbour.name)"] = neighbour.template.spec.containers.map(\.image).joined(
+                separator: ", ")
         }
         return fixed
     }

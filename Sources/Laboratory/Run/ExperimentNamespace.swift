@@ -28,7 +28,8 @@ struct ExperimentNamespace {
         }
         guard present.metadata.labels[TrialPods.experimentLabel] == experiment else {
             throw LaboratoryError(
-                .conflict, "there is a namespace \(name) that is not of this experiment: remove it, or rename the experiment")
+                .conflict,
+                "there is a namespace \(name) that is not of this experiment: remove it, or rename the experiment")
         }
         guard present.metadata.deletionTimestamp != nil else { return }
         try await waitUntilGone(from: present.metadata.resourceVersion)

@@ -158,7 +158,9 @@ public struct ExperimentRun: Sendable {
         guard !options.allowUnenforced else { return }
         var problems: [String] = []
         for factor in experiment.factors {
-            guard let controller = factor.knob.controller, !capabilities.controllers.contains(controller) else { continue }
+            guard let controller = factor.knob.controller, !capabilities.controllers.contains(controller) else {
+                continue
+            }
             let why = capabilities.missing[controller] ?? "no controller \(controller)"
             let problem = "\(factor.name) would change nothing on this node: \(why)"
             if !problems.contains(problem) { problems.append(problem) }

@@ -35,7 +35,8 @@ enum PodAssessment: Hashable {
             self = .broken(reason.isEmpty ? "the pod failed" : reason)
             return
         }
-        if let scheduled = pod.status.conditions.first(where: { $0.type == .podScheduled }), scheduled.status == .false {
+        if let scheduled = pod.status.conditions.first(where: { $0.type == .podScheduled }), scheduled.status == .false
+        {
             self = .broken("\(scheduled.reason): \(scheduled.message)")
             return
         }

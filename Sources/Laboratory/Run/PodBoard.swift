@@ -3,7 +3,8 @@ import KubernetesAPI
 /// The pods of one namespace as the API tells of them, and a place to wait for what one of them becomes.
 actor PodBoard {
     private var pods: [String: Pod] = [:]
-    private var waiters: [Int: (pod: String, condition: @Sendable (Pod?) -> Bool, answer: CheckedContinuation<Pod?, any Error>)] = [:]
+    private var waiters:
+        [Int: (pod: String, condition: @Sendable (Pod?) -> Bool, answer: CheckedContinuation<Pod?, any Error>)] = [:]
     private var next = 0
     /// Whether there was a first list: before it, a pod that is not here may be there.
     private var isSynced = false

@@ -28,7 +28,8 @@ struct PodRemoval {
             guard isGone != nil else {
                 throw LaboratoryError(
                     .unavailable,
-                    "pod \(namespace)/\(name) is not gone after \(DurationText.words(patience)): the next trial would not be alone")
+                    "pod \(namespace)/\(name) is not gone after \(DurationText.words(patience)): the next trial would not be alone"
+                )
             }
         }
     }

@@ -351,7 +351,11 @@ struct TrialRunner: Sendable {
 
     private func finish(_ task: Task<Void, Never>) async {
         _ = try? await withDeadline(.now + Self.outputPatience) {
-            await withTaskCancellationHandler { await task.value } onCancel: { task.cancel() }
+            await withTaskCancellationHandler {
+                await task.value
+            } onCancel: {
+                task.cancel()
+            }
         }
     }
 

@@ -94,9 +94,9 @@ struct PodExecutor: Sendable {
             try await around.volumes.pool.run { [store = around.allocations] in
                 try store.write(allocation, of: pod.metadata.uid)
             }
-            return .allocationSaved(nil)
+            return .allocationSaved(allocation, nil)
         } catch {
-            return .allocationSaved(RuntimeError(wrapping: error))
+            return .allocationSaved(allocation, RuntimeError(wrapping: error))
         }
     }
 

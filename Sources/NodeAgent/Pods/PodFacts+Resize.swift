@@ -66,9 +66,10 @@ extension PodFacts {
 
     /// A container that has to be restarted for its new resources, as its resizePolicy says.
     private func needsRestart(_ container: Container) -> Bool {
-        guard let present = facts(container.name).latest?.requirements else { return false }
+        guard let present = facts(container.name).latest?.requirements,
+            let wanted = allocation.containers[container.name], present != wanted
+        else { return false }
         if pod.spec.restartPolicy == .never, !container.isSidecar { return false }
-        let wanted = container.resources
         return container.resizePolicy.contains { policy in
             guard policy.restartPolicy == .restartContainer else { return false }
             let name = policy.resourceName.rawValue
@@ -84,7 +85,7 @@ extension PodFacts {
         guard sandbox == .up, let present = appliedPod else { return ([], []) }
         var inPlace: [(name: String, resources: CgroupResources, isTighter: Bool)] = []
         var restarts: [String] = []
-        for container in allocatedPod.spec.initContainers + allocatedPod.spec.containers {
+        for container in pod.spec.initContainers + pod.spec.containers {
             let facts = facts(container.name)
             guard facts.isRunning, let wanted = desired.containers[container.name] else { continue }
             if needsRestart(container) {
@@ -152,7 +153,6 @@ extension PodFacts {
 
     /// Cgroups were changed, in this order.
     mutating func changed(_ steps: [ResourceStep]) {
-        let allocated = allocatedPod
         for step in steps {
             switch step {
             case .pod(let resources): appliedPod = resources
@@ -160,8 +160,8 @@ extension PodFacts {
                 guard containers[name]?.isRunning == true else { continue }
                 containers[name]?.latest?.resources = resources
                 guard resources == desired.containers[name] else { continue }
-                let own = (allocated.spec.initContainers + allocated.spec.containers).first { $0.name == name }
-                if let own { containers[name]?.latest?.requirements = own.resources }
+                let own = allocation.containers[name]
+                containers[name]?.latest?.requirements = own
             }
         }
     }

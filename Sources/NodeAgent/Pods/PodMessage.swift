@@ -27,7 +27,7 @@ enum PodMessage: Sendable {
     case containerStopped(String, Result<RuntimeContainerStatus?, RuntimeError>)
     /// The end of an attempt's log, which explains its end.
     case logRead(String, attempt: Int, String)
-    case allocationSaved(RuntimeError?)
+    case allocationSaved(PodAllocation, RuntimeError?)
     /// What was changed, and why the rest was not.
     case resourcesChanged([ResourceStep], RuntimeError?)
     case tornDown(RuntimeError?)

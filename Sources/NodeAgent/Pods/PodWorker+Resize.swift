@@ -6,6 +6,8 @@ import PodRuntime
 ///     spec ── ledger ──► allocation ── translation ──► desired ── changeResources ──► applied
 ///              │ no room: PodResizePending                        │ not yet: PodResizeInProgress
 extension PodWorker {
+    private static var endsSoon: Duration { .milliseconds(20) }
+
     /// Takes a new state of the object.
     func observe(_ pod: Pod) {
         let before = facts.pod
@@ -68,19 +70,21 @@ extension PodWorker {
         reconsiderResources()
     }
 
-    func allocationSaved(_ error: RuntimeError?, _ now: Int64) {
+    func saved(_ allocation: PodAllocation, _ error: RuntimeError?, _ now: Int64) {
         facts.resize.isBusy = false
         if let error { return failedToChange(error, now) }
         facts.resize.isStored = true
-        facts.resize.isSaved = true
+        // Another one may have been granted meanwhile.
+        facts.resize.isSaved = allocation == facts.allocation
     }
 
     func resourcesChanged(_ steps: [ResourceStep], _ error: RuntimeError?, _ now: Int64) {
         facts.resize.isBusy = false
         facts.changed(steps)
         guard let error else { return facts.resize.retry.reset() }
-        // A container that has ended meanwhile gets its resources at its next start.
-        if error.kind != .notFound { failedToChange(error, now) }
+        guard error.kind == .notFound else { return failedToChange(error, now) }
+        // A container that has ended meanwhile gets its resources at its next start; the news of its end is on its way.
+        facts.resize.retryAt = now + Self.endsSoon.nanoseconds
     }
 
     private func failedToChange(_ error: RuntimeError, _ now: Int64) {
@@ -97,6 +101,7 @@ extension PodWorker {
 
     /// Looks whether every cgroup has what it should.
     func finishResize() {
+        guard facts.resize.progress != nil || facts.resize.lastError != nil else { return }
         guard facts.lifecycle == .active, facts.isResizeDone else { return }
         facts.resize.lastError = nil
         facts.settleResources()

@@ -103,7 +103,8 @@ actor PodWorker {
 
     /// Its processes have not ended yet, or have not begun: what it was given is not free.
     private var isHolding: Bool {
-        if case .failure = facts.ending { return false }
+        // One that was refused has nothing; one that was evicted or ran out of time has it until its processes ended.
+        if case .failure = facts.ending, !facts.hadSandbox { return false }
         return facts.lifecycle == .active || facts.lifecycle == .terminating
     }
 
@@ -197,7 +198,7 @@ actor PodWorker {
         case .oomKilled(let name, let kill): announce(kill, of: name, ended: false)
         case .resizeGranted(let allocation): allocate(allocation)
         case .cpusChanged: refreshCgroups()
-        case .allocationSaved(let error): allocationSaved(error, now)
+        case .allocationSaved(let allocation, let error): saved(allocation, error, now)
         case .resourcesChanged(let steps, let error): resourcesChanged(steps, error, now)
         case .sandboxLost(let reason):
             guard facts.sandbox == .up || facts.sandbox == .starting else { break }

@@ -116,7 +116,9 @@ public struct CgroupSeriesSampler: Sendable {
         }
     }
 
-    private static func parse(_ text: UnsafeRawBufferPointer, _ file: File, _ values: UnsafeMutableBufferPointer<Double>) {
+    private static func parse(
+        _ text: UnsafeRawBufferPointer, _ file: File, _ values: UnsafeMutableBufferPointer<Double>
+    ) {
         switch file.form {
         case .single:
             guard let number = CgroupText.single(text) else { return }

@@ -58,7 +58,8 @@ import Testing
         try directory.write("pids.max", "32\n")
         try directory.write(
             "io.stat",
-            "8:16 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n254:0 rbytes=10 wbytes=20 rios=30 wios=40 dbytes=0 dios=0\n")
+            "8:16 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n254:0 rbytes=10 wbytes=20 rios=30 wios=40 dbytes=0 dios=0\n"
+        )
         try directory.write("cpu.pressure", Self.pressure)
     }
 
