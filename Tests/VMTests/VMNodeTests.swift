@@ -108,8 +108,11 @@ struct VMNodeTests {
             let before = try await node.pod("grow") { $0.isRunning }
             let cgroup = try node.cgroup(before, "main")
             try await node.resize("grow", ["memory": "96Mi", "cpu": "400m"])
-            let after = try await node.pod("grow") { $0.condition("PodResizeInProgress") == nil && $0.limit("memory") == "96Mi" }
-            #expect(after.container("main")["containerID"] as? String == before.container("main")["containerID"] as? String)
+            let after = try await node.pod("grow") {
+                $0.condition("PodResizeInProgress") == nil && $0.limit("memory") == "96Mi"
+            }
+            #expect(
+                after.container("main")["containerID"] as? String == before.container("main")["containerID"] as? String)
             #expect(after.limit("cpu") == "400m")
             #expect(try node.read(cgroup + "/memory.max") == "\(96 << 20)")
             #expect(try node.read(cgroup + "/cpu.max") == "40000 100000")
