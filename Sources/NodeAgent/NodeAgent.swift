@@ -17,6 +17,8 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
     private let time: TimeSource
     private let topology: CPUTopology
     private let probe: @Sendable (ProbeTarget, Duration) async -> ProbeOutcome
+    /// What the node has left of everything; nil looks at this machine. Tests have another.
+    private let signals: (@Sendable () async -> [EvictionSignal: SignalObservation])?
     /// What requests need, once there is something to ask.
     private let serving = Mutex<Serving?>(nil)
 
@@ -38,7 +40,8 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
     init(
         client: APIClient, runtime: any Runtime, configuration: NodeConfiguration, logger: Logger, time: TimeSource,
         topology: CPUTopology = .host,
-        probe: @escaping @Sendable (ProbeTarget, Duration) async -> ProbeOutcome
+        probe: @escaping @Sendable (ProbeTarget, Duration) async -> ProbeOutcome,
+        signals: (@Sendable () async -> [EvictionSignal: SignalObservation])? = nil
     ) {
         self.client = client
         self.runtime = runtime
@@ -47,11 +50,14 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
         self.time = time
         self.topology = topology
         self.probe = probe
+        self.signals = signals
     }
 
     /// Runs until it is cancelled or a graceful shutdown begins; pods go on without it. Throws where the runtime cannot
-    /// say what is there already: nothing may be started then.
+    /// say what is there already: nothing may be started then. `ReservationError` where less than nothing is left for pods.
     public func run() async throws {
+        let problems = NodeFacts.reservationProblems(configuration, runtime.capabilities)
+        guard problems.isEmpty else { throw ReservationError(problems: problems) }
         let logs = try LogReader()
         let recovered = try await runtime.recover()
         await cancelWhenGracefulShutdown { [self] in await work(recovered, logs) }
@@ -81,24 +87,30 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
         let (jobs, job) = AsyncStream.makeStream(of: PodManager.Job.self)
         let stored = try? await volumes.pool.run { allocations.all() }
         for problem in stored?.problems ?? [] { logger.warning("\(problem)") }
-        let manager = PodManager(around, recovered: recovered, allocations: stored?.allocations ?? [:]) {
-            job.yield($0)
-        }
+        let pressure = NodePressure()
+        let manager = PodManager(
+            around, pressure: pressure, recovered: recovered, allocations: stored?.allocations ?? [:]
+        ) { job.yield($0) }
         let disk = DiskUsage(configuration: configuration, runtime: runtime, time: time)
         let statistics = StatsEndpoint(
             configuration: configuration, runtime: runtime, disk: disk, facts: facts, time: time
         ) { await manager.presentPods() }
         serving.withLock { $0 = Serving(manager: manager, logs: logs, statistics: statistics) }
         let registrar = NodeRegistrar(
-            client: client, runtime: runtime, configuration: configuration, facts: facts, events: events, time: time,
-            logger: logger)
+            client: client, runtime: runtime, configuration: configuration, facts: facts, events: events,
+            pressure: pressure,
+            time: time, logger: logger)
+        let signals = signals ?? HostSignals(dataDirectory: configuration.dataDirectory, runtime: runtime).observe
+        let eviction = EvictionManager(around, pods: manager, pressure: pressure, disk: disk, signals: signals)
+        let levels = LevelKeeper(
+            ledger: ledger, runtime: runtime, limits: facts.division.cgroup(ledger.translation),
+            nodeName: configuration.nodeName, events: events, time: time, logger: logger)
         await withDiscardingTaskGroup { group in
             group.addTask { await events.run() }
             group.addTask { await statistics.sampler.run() }
             group.addTask { await registrar.run() }
-            group.addTask { [runtime, logger] in
-                await LevelKeeper(ledger: ledger, runtime: runtime, logger: logger).run()
-            }
+            group.addTask { await levels.run() }
+            group.addTask { await eviction.run() }
             group.addTask { [self] in await follow(manager) }
             group.addTask { [runtime] in for await event in runtime.events { await manager.take(event) } }
             group.addTask { [time, configuration] in

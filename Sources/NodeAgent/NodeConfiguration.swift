@@ -10,6 +10,8 @@ public struct NodeConfiguration: Sendable {
     public var logDirectory: String
     /// The cgroup below which pods run, as metrics name it: from the mount of cgroup2 on, e.g. `/minikube-lite`.
     public var cgroupParent: String
+    /// The same cgroup's absolute path; nil where it is not known. The kernel tells there that pods are short of memory.
+    public var cgroupPath: String?
     /// IPv4 range of the pods, as shown in `Node.spec.podCIDR`.
     public var podCIDR: String
     /// The node's own address; nil takes the first IPv4 address that is not a loopback's or a bridge's.
@@ -18,10 +20,8 @@ public struct NodeConfiguration: Sendable {
     public var ignoredDevices: [String]
     /// How many pods the node takes.
     public var maxPods: Int
-    /// Withheld from pods, in thousandths of a CPU.
-    public var systemReservedMilliCPU: Int64
-    /// Withheld from pods, bytes.
-    public var systemReservedMemory: Int64
+    /// What is withheld from pods, and when they have to give back what they have.
+    public var pressure: PressureOptions
     /// The longest wait between two starts of a crashing container. The kubelet's is 300 s.
     public var crashBackoffCap: Duration
     /// Run pods whose limits this host cannot enforce (with a condition and an event), instead of refusing them.
@@ -54,11 +54,11 @@ public struct NodeConfiguration: Sendable {
         self.logDirectory = logDirectory
         self.podCIDR = podCIDR
         cgroupParent = "/minikube-lite"
+        cgroupPath = nil
         nodeAddress = nil
         ignoredDevices = []
         maxPods = 110
-        systemReservedMilliCPU = 0
-        systemReservedMemory = 256 << 20
+        pressure = PressureOptions()
         crashBackoffCap = .seconds(300)
         bestEffortLimits = false
         clusterDNS = []

@@ -1,21 +1,25 @@
 import Foundation
 import KubernetesAPI
+import LinuxKernel
 import NIOCore
 import PodRuntime
 
 /// What a node has and is, read once when the agent starts.
 struct NodeFacts: Sendable {
-    /// Withheld from pods so that the node itself does not run out of memory: the kubelet's `memory.available<100Mi`.
-    static let evictionReserve: Int64 = 100 << 20
-
     var address: String
     var hostname: String
     var machineID: String
     var osImage: String
     var architecture: String
     var capacity: [String: Quantity]
-    var allocatable: [String: Quantity]
+    /// What of it is for pods.
+    var division: NodeAllocatable
+    /// Why limits are not enforced here; nil where all are.
+    var unenforced: String?
     var labels: [String: String]
+
+    /// As in `status.allocatable`.
+    var allocatable: [String: Quantity] { division.allocatable }
 
     init(configuration: NodeConfiguration, capabilities: HostCapabilities) {
         address = configuration.nodeAddress ?? Self.firstAddress(ignoring: configuration.ignoredDevices)
@@ -27,22 +31,9 @@ struct NodeFacts: Sendable {
         #else
             architecture = "amd64"
         #endif
-        let cpu = Int64(capabilities.cpuCount) * 1000
-        let memory = capabilities.memoryBytes
-        var capacity: [String: Quantity] = [
-            "cpu": Quantity(milliValue: cpu), "memory": Quantity("\(memory / 1024)Ki"),
-            "pods": Quantity(Int64(configuration.maxPods)),
-        ]
-        var allocatable = capacity
-        allocatable["cpu"] = Quantity(milliValue: max(cpu - configuration.systemReservedMilliCPU, 0))
-        let free = max(memory - configuration.systemReservedMemory - Self.evictionReserve, 0)
-        allocatable["memory"] = Quantity("\(free / 1024)Ki")
-        if let disk = Self.disk(configuration.dataDirectory) {
-            capacity["ephemeral-storage"] = Quantity("\(disk.total / 1024)Ki")
-            allocatable["ephemeral-storage"] = Quantity(disk.total / 10 * 9)
-        }
-        self.capacity = capacity
-        self.allocatable = allocatable
+        capacity = Self.capacity(configuration, capabilities)
+        division = Self.division(configuration, capacity)
+        unenforced = Self.unenforced(capabilities, bestEffort: configuration.bestEffortLimits)
         labels = [
             "kubernetes.io/hostname": configuration.nodeName, "kubernetes.io/os": "linux",
             "kubernetes.io/arch": architecture, "beta.kubernetes.io/os": "linux",
@@ -50,21 +41,40 @@ struct NodeFacts: Sendable {
         ].merging(configuration.labels) { $1 }
     }
 
-    /// Bytes of the file system that a directory is on, and how many are free.
-    static func disk(_ path: String) -> (total: Int64, free: Int64)? {
-        guard let facts = try? FileManager.default.attributesOfFileSystem(forPath: path),
-            let total = (facts[.systemSize] as? NSNumber)?.int64Value,
-            let free = (facts[.systemFreeSize] as? NSNumber)?.int64Value
-        else { return nil }
-        return (total, free)
+    /// What the machine has, as in `status.capacity`.
+    static func capacity(_ configuration: NodeConfiguration, _ capabilities: HostCapabilities) -> [String: Quantity] {
+        var capacity: [String: Quantity] = [
+            "cpu": Quantity(milliValue: Int64(capabilities.cpuCount) * 1000),
+            "memory": Quantity("\(capabilities.memoryBytes / 1024)Ki"),
+            "pods": Quantity(Int64(configuration.maxPods)),
+        ]
+        for size in capabilities.hugePages {
+            guard let name = HugePageSize(kernelName: size.name)?.resource else { continue }
+            capacity[name] = Quantity(size.pages * size.pageBytes, format: .binary)
+        }
+        if let disk = try? FileSystemUsage.measure(configuration.dataDirectory) {
+            capacity["ephemeral-storage"] = Quantity("\(disk.capacityBytes / 1024)Ki")
+        }
+        return capacity
     }
 
-    /// `MemAvailable` of /proc/meminfo in bytes.
-    static func availableMemory(_ meminfo: String = text("/proc/meminfo")) -> Int64? {
-        for line in meminfo.split(separator: "\n") where line.hasPrefix("MemAvailable:") {
-            return line.split(separator: " ").dropFirst().first.flatMap { Int64($0) }.map { $0 * 1024 }
-        }
-        return nil
+    private static func division(_ configuration: NodeConfiguration, _ capacity: [String: Quantity]) -> NodeAllocatable
+    {
+        NodeAllocatable(capacity: capacity, pids: MachineUsage.maxTasks(text), options: configuration.pressure)
+    }
+
+    /// Reservations that exceed what the machine has, in words; empty where all is well.
+    static func reservationProblems(_ configuration: NodeConfiguration, _ capabilities: HostCapabilities) -> [String] {
+        division(configuration, capacity(configuration, capabilities)).problems
+    }
+
+    /// Which limits this host does not enforce and why, and what that means for pods; nil where it enforces all.
+    static func unenforced(_ capabilities: HostCapabilities, bestEffort: Bool) -> String? {
+        guard !capabilities.missing.isEmpty else { return nil }
+        let names = capabilities.missing.keys.sorted().joined(separator: ", ")
+        let reasons = capabilities.missing.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        let consequence = bestEffort ? "such limits are not enforced" : "pods with such limits are refused"
+        return "cgroup v2 controllers missing: \(names); \(consequence). \(reasons.joined(separator: "; "))"
     }
 
     static func text(_ path: String) -> String {

@@ -3,7 +3,7 @@ import Logging
 import PodRuntime
 
 /// Keeps the Node object and its Lease (kubelet: `kubelet_node_status.go`, `nodestatus/setters.go`): the lease every ten
-/// seconds, the status when it changes and every five minutes.
+/// seconds, the status when it changes, the conditions of pressure at once, and every five minutes.
 struct NodeRegistrar: Sendable {
     static let leaseDuration: Int32 = 40
     static let renewPeriod = Duration.seconds(10)
@@ -16,6 +16,7 @@ struct NodeRegistrar: Sendable {
     let configuration: NodeConfiguration
     let facts: NodeFacts
     let events: EventRecorder
+    let pressure: NodePressure
     let time: TimeSource
     let logger: Logger
 
@@ -32,9 +33,25 @@ struct NodeRegistrar: Sendable {
                 try? await time.sleep(for: retry.next())
             }
         }
+        let (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await withDiscardingTaskGroup { group in
+            group.addTask { [time] in
+                repeat { ring.yield() } while (try? await time.sleep(for: Self.renewPeriod)) != nil
+            }
+            group.addTask { [pressure] in for await _ in pressure.changes { ring.yield() } }
+            await keep(bell)
+            group.cancelAll()
+        }
+    }
+
+    /// Looks at everything with each ring.
+    private func keep(_ bell: AsyncStream<Void>) async {
         var told: NodeStatus?
         var sinceStatus = time.stopwatch()
-        while !Task.isCancelled {
+        var sinceRenewal: (@Sendable () -> Duration)?
+        for await _ in bell {
+            // After a pause as long as the lease, others may have written that nothing is known of this node.
+            if let sinceRenewal, sinceRenewal() > .seconds(Int64(Self.leaseDuration)) { told = nil }
             let status = await self.status(previous: told)
             if told == nil || !Self.isSame(status, told) || sinceStatus() >= Self.statusPeriod {
                 do {
@@ -46,13 +63,12 @@ struct NodeRegistrar: Sendable {
                     logger.warning("node status not written", metadata: ["error": "\(error)"])
                 }
             }
+            // A change of the conditions between two periods is no reason to renew.
+            if let sinceRenewal, sinceRenewal() < Self.renewPeriod / 2 { continue }
             do { try await renewLease() } catch {
                 logger.warning("node lease not renewed", metadata: ["error": "\(error)"])
             }
-            let sinceRenewal = time.stopwatch()
-            try? await time.sleep(for: Self.renewPeriod)
-            // After a pause as long as the lease, others may have written that nothing is known of this node.
-            if sinceRenewal() > .seconds(Int64(Self.leaseDuration)) { told = nil }
+            sinceRenewal = time.stopwatch()
         }
     }
 
@@ -91,19 +107,19 @@ struct NodeRegistrar: Sendable {
         for condition in status.conditions {
             let was = before?.conditions.first { $0.type == condition.type }?.status
             guard was != condition.status else { continue }
-            switch (condition.type, condition.status) {
-            case (.ready, .true):
-                record(.normal, EventReason.nodeReady, "Node \(configuration.nodeName) status is now: NodeReady")
-            case (.memoryPressure, .false):
-                record(
-                    .normal, EventReason.nodeHasSufficientMemory,
-                    "Node \(configuration.nodeName) status is now: NodeHasSufficientMemory")
-            case (.diskPressure, .false):
-                record(
-                    .normal, EventReason.nodeHasNoDiskPressure,
-                    "Node \(configuration.nodeName) status is now: NodeHasNoDiskPressure")
-            default: break
-            }
+            let reason: String? =
+                switch (condition.type, condition.status) {
+                case (.ready, .true): EventReason.nodeReady
+                case (.memoryPressure, .true): EventReason.nodeHasInsufficientMemory
+                case (.memoryPressure, .false): EventReason.nodeHasSufficientMemory
+                case (.diskPressure, .true): EventReason.nodeHasDiskPressure
+                case (.diskPressure, .false): EventReason.nodeHasNoDiskPressure
+                case (.pidPressure, .true): EventReason.nodeHasInsufficientPID
+                case (.pidPressure, .false): EventReason.nodeHasSufficientPID
+                default: nil
+                }
+            guard let reason else { continue }
+            record(.normal, reason, "Node \(configuration.nodeName) status is now: \(reason)")
         }
     }
 
@@ -146,10 +162,9 @@ struct NodeRegistrar: Sendable {
     }
 
     private func conditions(_ previous: NodeStatus?) -> [NodeCondition] {
-        let isMemoryLow = NodeFacts.availableMemory().map { $0 < NodeFacts.evictionReserve } ?? false
-        let disk = NodeFacts.disk(configuration.dataDirectory)
-        // The kubelet's `nodefs.available<10%`.
-        let isDiskLow = disk.map { $0.free < $0.total / 10 } ?? false
+        let low = pressure.conditions
+        let (isMemoryLow, isDiskLow) = (low.contains(.memoryPressure), low.contains(.diskPressure))
+        let isPIDLow = low.contains(.pidPressure)
         return [
             condition(
                 .memoryPressure, isMemoryLow, isMemoryLow ? NodeReason.insufficientMemory : NodeReason.sufficientMemory,
@@ -159,7 +174,12 @@ struct NodeRegistrar: Sendable {
                 .diskPressure, isDiskLow, isDiskLow ? NodeReason.diskPressure : NodeReason.noDiskPressure,
                 isDiskLow ? "kubelet has disk pressure" : "kubelet has no disk pressure", previous),
             condition(
-                .pidPressure, false, NodeReason.sufficientPID, "kubelet has sufficient PID available", previous),
+                .pidPressure, isPIDLow, isPIDLow ? NodeReason.insufficientPID : NodeReason.sufficientPID,
+                isPIDLow ? "kubelet has insufficient PID available" : "kubelet has sufficient PID available", previous),
+            condition(
+                NodeConditionType(rawValue: OwnConditionType.limitsEnforced), facts.unenforced == nil,
+                facts.unenforced == nil ? NodeReason.allControllers : NodeReason.controllerMissing,
+                facts.unenforced ?? "every limit that a pod can ask for is enforced by cgroup v2", previous),
             condition(.ready, true, NodeReason.kubeletReady, "kubelet is posting ready status", previous),
         ]
     }

@@ -48,6 +48,11 @@ extension PodFacts {
             isEndReported = true
             lifecycle = lifecycle.apply(.workDone)
         }
+        if pod.status.reason == PodReason.evicted, lifecycle == .active {
+            // The agent that had evicted it did not live to see its end.
+            let isDisruption = pod.status.conditions.contains { $0.type == .disruptionTarget && $0.status == .true }
+            evict(PodEviction(message: pod.status.message, grace: 1, isDisruption: isDisruption))
+        }
         if pod.metadata.deletionTimestamp != nil { requestEnd(.deletion(grace: grace)) }
     }
 }

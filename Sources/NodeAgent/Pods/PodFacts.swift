@@ -26,6 +26,8 @@ struct PodFacts: Sendable {
     var pod: Pod
     var lifecycle = PodLifecycle.active
     var ending: Ending?
+    /// Why the node ended it, where it was evicted.
+    var eviction: PodEviction?
     /// The object is not in the API any more.
     var isAbsent = false
     var sandbox = Sandbox.none
@@ -76,7 +78,8 @@ struct PodFacts: Sendable {
     /// deleted by force: it is given a second, as the kubelet gives it.
     var grace: Int64 {
         if isAbsent { return 1 }
-        return max(pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30, 1)
+        let asked = max(pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30, 1)
+        return eviction.map { min($0.grace, asked) } ?? asked
     }
 
     func facts(_ name: String) -> ContainerFacts { containers[name] ?? ContainerFacts(backoffCap: .seconds(300)) }
@@ -96,6 +99,11 @@ struct PodFacts: Sendable {
         // A pod that failed stays so when it is deleted afterwards.
         if case .failure = self.ending {} else { self.ending = ending }
         lifecycle = lifecycle.apply(.endRequested)
+    }
+
+    mutating func evict(_ eviction: PodEviction) {
+        self.eviction = eviction
+        requestEnd(.failure(reason: PodReason.evicted, message: eviction.message))
     }
 
     /// The sandbox is gone, and with it every process.

@@ -8,6 +8,7 @@ actor PodManager {
     typealias Job = @Sendable () async -> Void
 
     private let around: PodSurroundings
+    private let pressure: NodePressure
     private let start: @Sendable (@escaping Job) -> Void
     private var workers: [String: PodWorker] = [:]
     private var byKey: [ObjectKey: String] = [:]
@@ -24,10 +25,11 @@ actor PodManager {
     ///   - allocations: what resizes had allocated, from disk.
     ///   - start: runs a job beside everything else.
     init(
-        _ around: PodSurroundings, recovered: [SandboxStatus], allocations: [String: PodAllocation] = [:],
-        start: @escaping @Sendable (@escaping Job) -> Void
+        _ around: PodSurroundings, pressure: NodePressure, recovered: [SandboxStatus],
+        allocations: [String: PodAllocation] = [:], start: @escaping @Sendable (@escaping Job) -> Void
     ) {
         self.around = around
+        self.pressure = pressure
         self.start = start
         self.allocations = allocations
         self.recovered = Dictionary(recovered.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
@@ -82,8 +84,8 @@ actor PodManager {
         // A pod that was let in once stays.
         let isNew = pod.status.startTime == nil && !facts.hadSandbox
         if facts.lifecycle == .active || facts.lifecycle == .terminating,
-            let rejection = around.ledger.admit(
-                facts.allocatedPod, isKnown: !isNew || facts.lifecycle == .terminating)
+            let rejection = (isNew && facts.lifecycle == .active ? pressure.rejection(of: pod) : nil)
+                ?? around.ledger.admit(facts.allocatedPod, isKnown: !isNew || facts.lifecycle == .terminating)
         {
             facts.requestEnd(.failure(reason: rejection.reason, message: rejection.message))
             around.record(pod, .warning, reason: rejection.reason, message: rejection.message)
@@ -174,6 +176,29 @@ actor PodManager {
             } else {
                 recovered[id]?.state = .notReady
             }
+        }
+    }
+
+    // MARK: Eviction
+
+    /// Pods that have something to give back.
+    func evictable() async -> [Pod] {
+        var found: [Pod] = []
+        for worker in workers.values {
+            if let pod = await worker.evictable { found.append(pod) }
+        }
+        return found
+    }
+
+    /// Ends a pod that the node cannot keep, and waits until nothing of it is left, at most for `patience`.
+    func evict(_ uid: String, _ eviction: PodEviction, patience: Duration) async {
+        guard let worker = workers[uid] else { return }
+        worker.inbox.post(.evict(eviction))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await worker.cleared.wait() }
+            group.addTask { [time = around.time] in try? await time.sleep(for: patience) }
+            await group.next()
+            group.cancelAll()
         }
     }
 

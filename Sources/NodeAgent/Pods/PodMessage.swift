@@ -8,6 +8,8 @@ enum PodMessage: Sendable {
     case observed(Pod)
     /// The API has no such pod any more.
     case absent
+    /// The node needs what the pod has, or the pod has more than it may.
+    case evict(PodEviction)
     case exited(RuntimeContainerStatus)
     case sandboxLost(reason: String)
     /// The OOM killer ended processes of a container that goes on.

@@ -58,6 +58,12 @@ actor PodWorker {
         writer = PodStatusWriter(facts.pod, client: around.client, time: around.time, logger: around.logger)
     }
 
+    /// Open once nothing of the pod is left on the node but its logs.
+    nonisolated let cleared = Gate()
+
+    /// The pod, where it has something that an eviction would give back.
+    var evictable: Pod? { facts.lifecycle == .active && facts.sandbox == .up ? present : nil }
+
     /// The pod as this node knows it now, with the status that is not in the API yet.
     var present: Pod {
         var pod = facts.pod
@@ -88,6 +94,7 @@ actor PodWorker {
                 for message in inbox.take() { apply(message) }
                 facts.advance(now: around.now)
                 if !isHolding { around.ledger.release(uid) }
+                if [.over, .deleting, .gone].contains(facts.lifecycle) { cleared.open() }
                 if facts.lifecycle == .gone { break }
                 finishResize()
                 act(&group)
@@ -95,6 +102,7 @@ actor PodWorker {
             }
             group.cancelAll()
         }
+        cleared.open()
         for end in ends.values { end.open() }
         for probe in probes.values { probe.cancel() }
         for probe in probes.values { await probe.value }
@@ -194,6 +202,11 @@ actor PodWorker {
             observe(pod)
             if facts.isDeletionRequested { endProbes { $0.kind != .readiness } }
         case .absent: facts.observeAbsence()
+        case .evict(let eviction):
+            guard facts.lifecycle == .active else { break }
+            facts.evict(eviction)
+            around.record(facts.pod, .warning, reason: EventReason.evicted, message: eviction.message)
+            endProbes { $0.kind != .readiness }
         case .exited(let status): ended(Attempt(status), of: status.name, now)
         case .oomKilled(let name, let kill): announce(kill, of: name, ended: false)
         case .resizeGranted(let allocation): allocate(allocation)

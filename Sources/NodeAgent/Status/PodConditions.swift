@@ -14,6 +14,10 @@ extension PodStatusDerivation {
                     PodConditionType(rawValue: OwnConditionType.limitsEnforced), false,
                     ConditionReason.controllerMissing, problem))
         }
+        if let eviction = facts.eviction, eviction.isDisruption {
+            wanted.append(
+                Wanted(.disruptionTarget, true, ConditionReason.terminationByKubelet, eviction.message))
+        }
         wanted += resizeConditions
         let own = Set(wanted.map(\.type)).union(Self.passing)
         // Others write conditions too (readiness gates, disruptions): what is there is kept.

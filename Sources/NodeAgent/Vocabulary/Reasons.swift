@@ -54,7 +54,15 @@ enum EventReason {
     static let starting = "Starting"
     static let nodeReady = "NodeReady"
     static let nodeHasSufficientMemory = "NodeHasSufficientMemory"
+    static let nodeHasInsufficientMemory = "NodeHasInsufficientMemory"
     static let nodeHasNoDiskPressure = "NodeHasNoDiskPressure"
+    static let nodeHasDiskPressure = "NodeHasDiskPressure"
+    static let nodeHasSufficientPID = "NodeHasSufficientPID"
+    static let nodeHasInsufficientPID = "NodeHasInsufficientPID"
+    static let successfulNodeAllocatableEnforcement = "SuccessfulNodeAllocatableEnforcement"
+    static let failedNodeAllocatableEnforcement = "FailedNodeAllocatableEnforcement"
+    static let evicted = "Evicted"
+    static let evictionThresholdMet = "EvictionThresholdMet"
     /// Ours: this host cannot enforce what the pod asks for.
     static let unenforceableLimits = "UnenforceableLimits"
 }
@@ -72,11 +80,13 @@ enum ConditionReason {
     static let infeasible = "Infeasible"
     /// Of `PodResizeInProgress`.
     static let error = "Error"
+    /// Of `DisruptionTarget`: the node was short of a resource.
+    static let terminationByKubelet = "TerminationByKubelet"
     /// Ours, of `LimitsEnforced`: a cgroup controller that a limit needs is missing.
     static let controllerMissing = "ControllerMissing"
 }
 
-/// Our own pod condition: False where a limit of the pod is not enforced on this host.
+/// Our own condition of pods and of the node: False where a limit of the pod, or any limit, is not enforced on this host.
 enum OwnConditionType {
     static let limitsEnforced = "LimitsEnforced"
 }
@@ -86,6 +96,7 @@ enum PodReason {
     static let nodeAffinity = "NodeAffinity"
     static let deadlineExceeded = "DeadlineExceeded"
     static let unexpectedAdmissionError = "UnexpectedAdmissionError"
+    static let evicted = "Evicted"
 }
 
 /// Reasons of the node's conditions (kubelet: `pkg/kubelet/nodestatus/setters.go`).
@@ -96,6 +107,10 @@ enum NodeReason {
     static let noDiskPressure = "KubeletHasNoDiskPressure"
     static let diskPressure = "KubeletHasDiskPressure"
     static let sufficientPID = "KubeletHasSufficientPID"
+    static let insufficientPID = "KubeletHasInsufficientPID"
+    /// Ours, of `LimitsEnforced`.
+    static let allControllers = "AllControllersAvailable"
+    static let controllerMissing = "ControllerMissing"
 }
 
 /// Names of probes, as events and the kubelet's messages have them.

@@ -164,6 +164,18 @@ final class MemoryTransport: APITransport {
         return try Pod(json: json ?? [:])
     }
 
+    /// The node, once it is as described.
+    @discardableResult
+    func node(_ name: String, where isMet: @escaping @Sendable (Node) -> Bool) async throws -> Node {
+        let path = "nodes/\(name)"
+        await wait { objects in
+            guard let json = objects[path], let node = try? Node(json: json) else { return false }
+            return isMet(node)
+        }
+        let json = state.withLock { $0.objects[path] }
+        return try Node(json: json ?? [:])
+    }
+
     func waitUntilGone(_ name: String) async {
         await wait { $0["pods/default/\(name)"] == nil }
     }

@@ -42,7 +42,9 @@ struct TestNode: Sendable {
     static func run(
         api: MemoryTransport = MemoryTransport(), clock: ManualClock = ManualClock(), runtime: FakeRuntime? = nil,
         directory name: String? = nil, configure: (inout NodeConfiguration) -> Void = { _ in },
-        topology: CPUTopology = .host, _ body: (TestNode) async throws -> Void
+        topology: CPUTopology = .host,
+        signals: @escaping @Sendable () async -> [EvictionSignal: SignalObservation] = { [:] },
+        _ body: (TestNode) async throws -> Void
     ) async throws {
         let node = TestNode(
             api: api, clock: clock,
@@ -64,7 +66,8 @@ struct TestNode: Sendable {
         logger.logLevel = .critical
         let agent = NodeAgent(
             client: node.client, runtime: node.runtime, configuration: configuration, logger: logger,
-            time: clock.time, topology: topology, probe: { [probe = node.probe] _, _ in probe.take() })
+            time: clock.time, topology: topology, probe: { [probe = node.probe] _, _ in probe.take() },
+            signals: signals)
         let running = Task { try await agent.run() }
         do {
             try await body(node)
