@@ -38,6 +38,8 @@ struct NodeOptions: ParsableArguments {
 
     @OptionGroup(title: "Limits") var limits: LimitFlags
 
+    @OptionGroup(title: "Reservations and eviction") var pressure: PressureFlags
+
     @Option(help: "trace, debug, info, notice, warning or error.")
     var logLevel = "info"
 
@@ -103,7 +105,7 @@ struct NodeOptions: ParsableArguments {
             effectiveNodeName, "--cgroup-enforcement", cgroupEnforcement.rawValue, "--crash-backoff-max",
             crashBackoffMax, "--log-level", logLevel,
         ]
-        words += limits.words
+        words += limits.words + pressure.words
         if let root = layout.root { words += ["--root", root] }
         if let cgroupParent { words += ["--cgroup-parent", cgroupParent] }
         return words

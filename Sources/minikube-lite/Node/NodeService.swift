@@ -56,10 +56,14 @@ struct NodeService {
         node.bestEffortLimits = bestEffort
         node.limits = options.limits.options
         if let problem = node.limits.problemOnThisMachine() { throw CommandFailure("error: \(problem)") }
-        // Given to nobody, they are not there for the scheduler either (the kubelet's reservedSystemCPUs).
+        node.pressure = options.pressure.options
+        // Given to nobody, they are not there for the scheduler either: they count in the place of other reservations of
+        // cpu (the kubelet's reservedSystemCPUs).
         if !node.limits.reservedCPUs.isEmpty {
-            node.systemReservedMilliCPU = Int64(node.limits.reservedCPUs.count) * 1000
+            node.pressure.systemReserved["cpu"] = Quantity(Int64(node.limits.reservedCPUs.count))
+            node.pressure.kubeReserved["cpu"] = nil
         }
+        node.cgroupPath = cgroupParent
         node.crashBackoffCap = .seconds(DurationText.seconds(options.crashBackoffMax) ?? 300)
         node.runtimeVersion = Version.current
         let agent = NodeAgent(
