@@ -32,7 +32,7 @@ public struct ExperimentDescription: Codable, Sendable, Hashable {
     public var factors: [ExperimentFactor]
     /// By factor name: the trial that others are compared with. Empty where none is set apart.
     public var baseline: [String: ExperimentValue]
-    /// Knobs and settings that were the same in every trial, by name, in words, e.g. `cpu.max.period`: `100000`.
+    /// Knobs and settings that were the same in every trial, by name, in words, e.g. `limits.memory`: `64Mi`.
     public var fixed: [String: String]
     public var bisection: ExperimentBisection?
     /// In order of importance: the first one is the response that the report draws.

@@ -10,10 +10,10 @@ public struct ExperimentFactor: Codable, Sendable, Hashable {
 
     /// Its column in `results.csv`, unique among factors and measures, e.g. `memory.max` or `neighbour cpu.weight`.
     public var name: String
-    /// The cgroup file that it sets, e.g. `memory.max`, `cpu.max`, `cpu.weight`. `cpu.max` is the quota in cores, or in
-    /// microseconds of a period that `cpu.max.period` in the description's `fixed` tells (else 100000).
+    /// The cgroup file that it sets, e.g. `memory.max`, `cpu.max` (in cores), `cpu.weight`; or a variable of the
+    /// environment, which is what a knob without a dot is.
     public var knob: String
-    /// The container whose knob it is; empty for the pod.
+    /// The container whose knob it is; empty for the pod. Of a neighbour `POD/CONTAINER`, or `POD` for all of it.
     public var container: String
     public var unit: ExperimentUnit
     public var scale: Scale
@@ -45,9 +45,12 @@ public struct ExperimentBisection: Codable, Sendable, Hashable {
     public var tolerance: Double
     /// True where large values hold and small ones do not, as for a limit.
     public var holdsAbove: Bool
+    /// A value counts as holding where more than half of its trials do; else all have to.
+    public var holdsByMajority: Bool
 
     public init(
-        factor: String, condition: String, lowest: Double, highest: Double, tolerance: Double, holdsAbove: Bool = true
+        factor: String, condition: String, lowest: Double, highest: Double, tolerance: Double, holdsAbove: Bool = true,
+        holdsByMajority: Bool = false
     ) {
         self.factor = factor
         self.condition = condition
@@ -55,6 +58,7 @@ public struct ExperimentBisection: Codable, Sendable, Hashable {
         self.highest = highest
         self.tolerance = tolerance
         self.holdsAbove = holdsAbove
+        self.holdsByMajority = holdsByMajority
     }
 }
 

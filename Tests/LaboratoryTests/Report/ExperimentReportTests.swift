@@ -72,6 +72,18 @@ import Testing
         #expect(recommendation.yaml?.contains("web.cgroup.minikube-lite/cpu.weight: \"1000\"") == true)
     }
 
+    @Test func theSameFolderGivesTheSameBytes() throws {
+        let folder = Folder("same")
+        let result = try SyntheticExperiment.latency(at: folder.path, target: 50)
+        let first = try write(result)
+        let second = try write(try ResultFolder.open(folder.path))
+        #expect(first == second)
+        // Neither the machine's time nor anything of the network is in it.
+        for outside in ["http:", "https:", "src=", "@import", "url(", "Laboratory."] {
+            #expect(!first.html.contains(outside))
+        }
+    }
+
     private func analysis(_ path: String) throws -> ExperimentAnalysis {
         let folder = try ResultFolder.open(path)
         let result = try folder.read()

@@ -129,7 +129,7 @@ enum SyntheticExperiment {
                         name: "cpu.max", knob: "cpu.max", container: "web", unit: .cores, scale: .logarithmic,
                         values: quotas.map { .number($0) })
                 ],
-                fixed: ["cpu.max.period": "100000", "load": "wrk -t1 -c8 -d10s"],
+                fixed: ["limits.memory": "64Mi", "load": "wrk -t1 -c8 -d10s"],
                 measures: [
                     ExperimentMeasure(name: "p99", unit: .milliseconds, direction: .lowerIsBetter, target: target),
                     ExperimentMeasure(name: "throughput", unit: .perSecond, direction: .higherIsBetter),

@@ -7,12 +7,6 @@ extension ExperimentAnalysis {
         return thousandths % 1000 == 0 ? "\(thousandths / 1000)" : "\(thousandths)m"
     }
 
-    /// A value of the factor in cores: `cpu.max` may be given as a quota in microseconds.
-    func cores(_ value: Double, _ factor: ExperimentFactor) -> Double {
-        guard factor.unit == .microseconds else { return value }
-        return value / (description.fixed["cpu.max.period"].flatMap(Double.init) ?? 100_000)
-    }
-
     /// Limit: where the target is met or the curve bends. Request: what is in use nearly all the time there.
     func cpuRecommendation(_ factor: ExperimentFactor) -> Recommendation {
         guard let limit = cpuLimit(factor) else {
@@ -28,10 +22,9 @@ extension ExperimentAnalysis {
         var next = limit.next
         let near = ids { $0 == limit.value }
         let usage = digest.pooled(near, \.cores)
-        let limitCores = cores(limit.value, factor)
-        var request = limitCores
+        var request = limit.value
         if let steady = usage.quantile(0.95) {
-            request = min(limitCores, max(steady, 0.001))
+            request = min(limit.value, max(steady, 0.001))
             reasons.append(
                 "Request: at that limit 95\u{A0}% of \(Wording.count(usage.count, "sample")) of CPU in use were at or "
                     + "below \(ExperimentUnit.cores.text(steady)) (after each trial's first fifth).")
@@ -54,8 +47,8 @@ extension ExperimentAnalysis {
             )
         }
         return Recommendation(
-            title: "Limit \(Self.quantity(limitCores)), request \(Self.quantity(request))",
-            yaml: Self.resources("cpu", request: Self.quantity(request), limit: Self.quantity(limitCores)),
+            title: "Limit \(Self.quantity(limit.value)), request \(Self.quantity(request))",
+            yaml: Self.resources("cpu", request: Self.quantity(request), limit: Self.quantity(limit.value)),
             reasons: reasons, next: next)
     }
 
@@ -182,9 +175,14 @@ extension ExperimentAnalysis {
             title: "\(chosen.name): \(chosen.text(value))", yaml: annotation(chosen, value), reasons: [text])
     }
 
+    /// Nil for what is no annotation by itself: a variable of the environment, a period, one limit of one device.
     private func annotation(_ factor: ExperimentFactor, _ value: ExperimentValue) -> String? {
-        guard factor.knob.contains("."), !factor.knob.contains(" ") else { return nil }
-        let prefix = factor.container.isEmpty ? "" : "\(factor.container)."
-        return "metadata:\n  annotations:\n    \(prefix)cgroup.minikube-lite/\(factor.knob): \"\(value)\"\n"
+        guard factor.knob.contains("."), factor.knob != "cpu.max.period", factor.knob != "io.max" || value.number == nil
+        else { return nil }
+        let parts = factor.container.split(separator: "/").map(String.init)
+        let isNeighbour = parts.count == 2 || description.fixed["neighbour \(factor.container)"] != nil
+        let prefix = parts.count == 2 ? "\(parts[1])." : isNeighbour || parts.isEmpty ? "" : "\(parts[0])."
+        return (isNeighbour ? "# pod \(parts[0])\n" : "")
+            + "metadata:\n  annotations:\n    \(prefix)cgroup.minikube-lite/\(factor.knob): \"\(value)\"\n"
     }
 }

@@ -20,10 +20,10 @@ extension ExperimentAnalysis {
                     ? "No trial has ended yet." : "All \(broken.count) trials that ended are broken: see the problems.")
         }
         if let threshold, description.bisection != nil || threshold.failing != nil && factor.unit == .bytes {
-            return thresholdAnswer(threshold, factor)
+            return thresholdAnswers(threshold, factor)
         }
         guard let measure else {
-            if let threshold { return thresholdAnswer(threshold, factor) }
+            if let threshold { return thresholdAnswers(threshold, factor) }
             return Answer(headline: "no answer", sentence: "No trial has a value of any measure.")
         }
         return form == .response ? responseAnswer(measure, factor) : comparisonAnswer(measure, factor)
@@ -33,6 +33,19 @@ extension ExperimentAnalysis {
 
     /// `holds` as a verb: what the condition is, or that the workload came through.
     private var conditionText: String { description.bisection?.condition ?? "the workload comes to its end" }
+
+    /// That of the first curve in full, of the others the number.
+    private func thresholdAnswers(_ threshold: ThresholdEstimate, _ factor: ExperimentFactor) -> Answer {
+        var answer = thresholdAnswer(threshold, factor)
+        guard curves.count > 1, thresholds.count == curves.count else { return answer }
+        answer.caption += " with \(curves[0].label)"
+        answer.sentence = "With \(curves[0].label): \(answer.sentence)"
+        let others = zip(curves, thresholds).dropFirst().map { curve, threshold in
+            "with \(curve.label) it is \(thresholdAnswer(threshold, factor).headline)"
+        }
+        answer.sentence += " \(Wording.capitalized(Wording.list(others, limit: 4)))."
+        return answer
+    }
 
     private func thresholdAnswer(_ threshold: ThresholdEstimate, _ factor: ExperimentFactor) -> Answer {
         let above = description.bisection?.holdsAbove ?? true

@@ -15,11 +15,21 @@ extension ExperimentAnalysis {
                 "trial \(trial.id) is broken and not counted: \(trial.reason.isEmpty ? "no reason given" : trial.reason)"
             )
         }
-        remarks += threshold?.contradictions ?? []
+        remarks += thresholds.flatMap(\.contradictions)
         if let measure {
             for curve in curves {
                 remarks += outliers(curve, measure) + disorder(curve, measure)
             }
+        }
+        let missed = trials.filter { ($0.measures["missed_samples"] ?? 0) > 0 }
+        if !missed.isEmpty {
+            let count = missed.compactMap { $0.measures["missed_samples"] }.reduce(0, +)
+            remarks.append(
+                "\(NumberText.short(count)) samples of \(Wording.count(missed.count, "trial")) came too late and are "
+                    + "missing: the machine was busy, and short peaks may not be seen")
+        }
+        if curves.count > ResponseChart.maximumCurves {
+            remarks.append("the chart has the first \(ResponseChart.maximumCurves) of \(curves.count) combinations")
         }
         let few = curves.flatMap(\.levels).filter { $0.trials.count < description.repeats }.count
         if few > 0, description.bisection == nil, done >= description.plannedTrials ?? 0 {

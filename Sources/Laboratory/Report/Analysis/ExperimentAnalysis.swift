@@ -39,7 +39,8 @@ struct ExperimentAnalysis: Sendable {
     let factor: ExperimentFactor?
     let curves: [ResponseCurve]
     let form: Form
-    let threshold: ThresholdEstimate?
+    /// Of each curve, where the question is from which value on something holds.
+    let thresholds: [ThresholdEstimate]
     /// What a reader has to know beside the answer, in sentences.
     var remarks: [String] = []
 
@@ -49,9 +50,7 @@ struct ExperimentAnalysis: Sendable {
         broken = result.trials.filter { $0.outcome == .broken }
         let usable = result.trials.filter { $0.outcome != .broken }.sorted { ($0.order, $0.id) < ($1.order, $1.id) }
         trials = usable
-        let measure = result.description.measures.first { measure in
-            usable.contains { $0.measures[measure.name] != nil }
-        }
+        let measure = Self.response(usable, result.description)
         self.measure = measure
         let factor = Self.mainFactor(result.description)
         self.factor = factor
@@ -60,13 +59,25 @@ struct ExperimentAnalysis: Sendable {
         form = Self.form(result.description, factor, curves, measure)
         let isBisection = result.description.bisection != nil
         let mayFail = factor?.unit == .bytes || usable.contains { !$0.cameThrough }
-        if let factor, let curve = curves.first, isBisection || curves.count == 1 && mayFail {
-            threshold = ThresholdEstimate(
-                curve.levels, factor: factor, holdsAbove: description.bisection?.holdsAbove ?? true)
+        if let factor, isBisection || curves.count == 1 && mayFail {
+            thresholds = curves.compactMap {
+                ThresholdEstimate($0.levels, factor: factor, rule: result.description.bisection)
+            }
         } else {
-            threshold = nil
+            thresholds = []
         }
         remarks = result.problems + digest.problems + findRemarks()
+    }
+
+    var threshold: ThresholdEstimate? { thresholds.first }
+
+    /// The first measure that any trial has; in a bisection rather one that the condition is about.
+    private static func response(
+        _ trials: [ExperimentTrial], _ description: ExperimentDescription
+    ) -> ExperimentMeasure? {
+        let measured = description.measures.filter { measure in trials.contains { $0.measures[measure.name] != nil } }
+        let asked = description.bisection.flatMap { bisection in measured.first { bisection.isAbout($0) } }
+        return asked ?? measured.first
     }
 
     /// The factor of the bisection; else the one with most numbers; else the first.
@@ -117,11 +128,18 @@ struct ExperimentAnalysis: Sendable {
         guard let factor, !curves.isEmpty else { return .nothing }
         if let bisection = description.bisection {
             // A condition on the measure itself is best seen on its curve.
-            let isAboutMeasure = measure.map { bisection.condition.contains($0.name) } ?? false
-            return isAboutMeasure ? .response : .survival
+            return measure.map(bisection.isAbout) ?? false ? .response : .survival
         }
         let numbers = Set(curves.flatMap { $0.levels.compactMap(\.value.number) })
         if factor.scale != .category, numbers.count >= 3 { return measure == nil ? .survival : .response }
         return measure == nil ? .nothing : .comparison
+    }
+}
+
+extension ExperimentBisection {
+    /// Whether the condition compares a measure that has a curve: a count of kills or restarts has none.
+    func isAbout(_ measure: ExperimentMeasure) -> Bool {
+        let words = condition.split { " <>=!&|()".contains($0) }
+        return measure.unit != .count && words.contains { $0 == measure.name }
     }
 }

@@ -6,11 +6,12 @@ struct ThresholdEstimate: Sendable {
         var trials: [ExperimentTrial]
     }
 
-    /// The largest value (smallest, where small ones hold) at which at least one trial did not hold.
+    /// The largest value (smallest, where small ones hold) at which at least one trial did not hold; with a majority
+    /// rule, at least half of them.
     var failing: Side?
     /// The next value on the way to easier ones: there and beyond all trials held. Nil where none did.
     var holding: Side?
-    /// The largest value at which no trial held, where there are mixed ones between it and `holding`.
+    /// The largest value at which no trial held, where there are others between it and `holding`.
     var hopeless: Side?
     /// Where the data contradicts itself, in sentences.
     var contradictions: [String] = []
@@ -18,21 +19,25 @@ struct ThresholdEstimate: Sendable {
     var sides: [Side]
 
     /// `levels` need numbers as values; words are left out.
-    init?(_ levels: [Level], factor: ExperimentFactor, holdsAbove: Bool = true) {
+    init?(_ levels: [Level], factor: ExperimentFactor, rule: ExperimentBisection?) {
+        let holdsAbove = rule?.holdsAbove ?? true
+        func passes(_ side: Side) -> Bool {
+            rule?.holdsByMajority == true ? side.holds.share > 0.5 : side.holds.isAll
+        }
         let ascending = levels.compactMap { level in
             level.value.number.map { Side(value: $0, holds: level.holds, trials: level.trials) }
         }.filter { $0.holds.count > 0 }.sorted { $0.value < $1.value }
         guard !ascending.isEmpty else { return nil }
         sides = ascending
         let path = holdsAbove ? ascending : ascending.reversed()
-        let last = path.lastIndex { !$0.holds.isAll }
+        let last = path.lastIndex { !passes($0) }
         if let last {
             failing = path[last]
             holding = path.index(after: last) < path.endIndex ? path[last + 1] : nil
             if !path[last].holds.isNone || path[..<last].contains(where: { !$0.holds.isNone }) {
                 hopeless = path[..<last].last { $0.holds.isNone }
             }
-            for side in path[..<last] where side.holds.isAll {
+            for side in path[..<last] where passes(side) {
                 contradictions.append(
                     "\(factor.text(.number(side.value))) held in \(side.tally), but "
                         + "\(factor.text(.number(path[last].value))) did not in "

@@ -6,7 +6,7 @@ struct Drawing: Sendable {
     let height: Double
     /// What a reader who does not see the picture is told.
     let summary: String
-    private var content = Markup("")
+    private var content: Markup = ""
 
     init(width: Double, height: Double, summary: String) {
         self.width = width

@@ -16,16 +16,7 @@ struct ResponseChart {
         let hasFailures = curves.contains { $0.levels.contains { !$0.failing.isEmpty } }
         let frame = Frame(left: 66, top: 40, right: width - 18, bottom: height - 52)
         let plotTop = frame.top + (hasFailures ? 30 : 0)
-        let numbers = curves.flatMap { $0.levels.compactMap(\.value.number) }
-        var x = Axis(
-            values: numbers, isLogarithmic: factor.scale == .logarithmic, includesZero: false, start: frame.left,
-            end: frame.right, padding: 0.05)
-        let levels = Set(numbers)
-        if levels.count <= 12 {
-            x.label(at: Array(levels), factor.unit, room: 46)
-        } else {
-            x.labelRoundly(factor.unit, count: 7)
-        }
+        let x = FactorAxis(curves.flatMap { $0.levels.map(\.value) }, factor: factor, frame: frame)
         let values = curves.flatMap { $0.levels.flatMap(\.quantiles.sorted) } + [measure.target].compactMap { $0 }
         let spans = (values.max() ?? 1) / max(values.min() ?? 1, 1e-300)
         var y = Axis(
@@ -46,7 +37,7 @@ struct ResponseChart {
             case .neither: ""
             }
         frame.drawVertical(y, name: Self.title(measure.name, y.symbol) + better, into: &drawing)
-        frame.drawHorizontal(x, name: Self.title(factor.name, x.symbol), into: &drawing)
+        x.draw(factor, frame, into: &drawing)
         if let target = measure.target {
             drawing.line(frame.left, y.place(target), frame.right, y.place(target), "target")
             drawing.text(
@@ -67,7 +58,7 @@ struct ResponseChart {
     static func title(_ name: String, _ symbol: String) -> String { symbol.isEmpty ? name : "\(name) (\(symbol))" }
 
     private func drawAnswer(
-        _ finding: ResponseFinding?, _ x: Axis, _ frame: Frame, into drawing: inout Drawing
+        _ finding: ResponseFinding?, _ x: FactorAxis, _ frame: Frame, into drawing: inout Drawing
     ) {
         if let finding, let value = finding.level.value.number {
             switch finding.point {
@@ -93,7 +84,7 @@ struct ResponseChart {
         }
     }
 
-    private func line(at value: Double, _ x: Axis, _ frame: Frame, into drawing: inout Drawing) {
+    private func line(at value: Double, _ x: FactorAxis, _ frame: Frame, into drawing: inout Drawing) {
         let place = x.place(value)
         drawing.line(place, frame.top, place, frame.bottom, "answerline")
         let isRight = place > (frame.left + frame.right) / 2
@@ -104,11 +95,17 @@ struct ResponseChart {
     }
 
     private func drawBand(
-        _ curve: ResponseCurve, _ index: Int, _ x: Axis, _ y: Axis, into drawing: inout Drawing
+        _ curve: ResponseCurve, _ index: Int, _ x: FactorAxis, _ y: Axis, into drawing: inout Drawing
     ) {
         let points = curve.levels.compactMap { level in
             level.value.number.flatMap { number in
                 level.median.map { (x: x.place(number), y: y.place($0), interval: level.interval) }
+            }
+        }
+        for level in curve.levels where level.value.number == nil {
+            if let median = level.median {
+                let (place, height) = (x.place(level.value), y.place(median))
+                drawing.line(place - 18, height, place + 18, height, "median s\(index)")
             }
         }
         guard points.count > 1 else { return }
@@ -119,22 +116,22 @@ struct ResponseChart {
     }
 
     private func drawTrials(
-        _ curve: ResponseCurve, _ index: Int, of count: Int, _ x: Axis, _ y: Axis, lane: Double,
+        _ curve: ResponseCurve, _ index: Int, of count: Int, _ x: FactorAxis, _ y: Axis, lane: Double,
         into drawing: inout Drawing
     ) {
         let shift = (Double(index) - Double(count - 1) / 2) * 4
         for level in curve.levels {
-            guard let number = level.value.number else { continue }
+            let middle = x.place(level.value) + shift
             for (place, response) in level.responses.enumerated() {
                 let trial = level.trials.first { $0.id == response.trial }
                 drawing.mark(
-                    response.trial, x.place(number) + shift + Self.jitter(place, of: level.responses.count),
+                    response.trial, middle + Self.jitter(place, of: level.responses.count),
                     y.place(response.value), isGood: trial?.cameThrough ?? true, series: index,
                     TrialText.title(trial, response.value, measure, analysis.description))
             }
             for (place, trial) in level.failing.enumerated() {
                 drawing.mark(
-                    trial.id, x.place(number) + shift + Self.jitter(place, of: level.failing.count) * 1.6, lane,
+                    trial.id, middle + Self.jitter(place, of: level.failing.count) * 1.6, lane,
                     isGood: false, TrialText.title(trial, nil, measure, analysis.description))
             }
         }

@@ -61,7 +61,7 @@ struct SurvivalChart {
     }
 
     private func drawSearch(_ x: Axis, _ frame: Frame, into drawing: inout Drawing) {
-        let trials = analysis.trials.filter { $0.values[factor.name]?.number != nil }
+        let trials = threshold.sides.flatMap(\.trials).sorted { $0.order < $1.order }
         drawing.text(4, frame.top - 10, "the search, from top to bottom", "name")
         // Repeats that follow each other are one step of the search, side by side.
         var steps: [[ExperimentTrial]] = []

@@ -3,7 +3,6 @@
 struct Markup: Sendable, Hashable, ExpressibleByStringInterpolation {
     private(set) var text: String
 
-    init(_ plain: String) { text = Self.escape(plain) }
     init(stringLiteral value: String) { text = value }
     init(stringInterpolation: Interpolation) { text = stringInterpolation.text }
 

@@ -1,4 +1,5 @@
 import Foundation
+import KubernetesAPI
 
 /// What the report shows of every trial: its time series, and its line of the table.
 struct TrialSections {
@@ -50,7 +51,8 @@ struct TrialSections {
             let axis = Axis(values: [0, maxima[index]], isLogarithmic: false, includesZero: true, start: 0, end: 1)
                 .labelled(panel.unit)
             let title = ResponseChart.title(panel.title, axis.symbol)
-            return "<div>\(title)\(legend.isEmpty ? "" : "<ul class=\"legend\">\(legend)</ul>")</div>"
+            let list: Markup = legend.isEmpty ? "" : "<ul class=\"legend\">\(legend)</ul>"
+            return "<div>\(title)\(list)</div>"
         }
         func row(_ trial: ExperimentTrial) -> Markup {
             let lines = digest.trials[trial.id]?.lines ?? []
@@ -92,11 +94,11 @@ struct TrialSections {
     private func heading(_ trial: ExperimentTrial) -> Markup {
         let settings = description.factors.map { factor -> Markup in
             let value = trial.values[factor.name].map(factor.text) ?? "?"
-            return description.factors.count == 1 ? "<b>\(value)</b>" : "\(factor.name) <b>\(value)</b><br>"
+            return description.factors.count == 1 ? "<b>\(value)</b><br>" : "\(factor.name) <b>\(value)</b><br>"
         }
         let style = trial.cameThrough ? "" : "failure"
         return """
-            \(settings) <br>trial \(trial.id), repeat \(trial.repeatNumber)<br>\
+            \(settings)trial \(trial.id), repeat \(trial.repeatNumber)<br>\
             <span class="\(style)">\(TrialText.outcome(trial))</span>
             """
     }
@@ -107,10 +109,10 @@ struct TrialSections {
         let own = description.factors.first { factor in
             factor.knob == knob && (factor.container == description.container || factor.container.isEmpty)
         }
-        if let own, let value = trial.values[own.name]?.number {
-            return knob == "cpu.max" ? analysis.cores(value, own) : value
-        }
-        return description.fixed[knob].flatMap(Double.init)
+        if let own { return trial.values[own.name]?.number }
+        let fields = ["memory.max": "limits.memory", "cpu.max": "limits.cpu"]
+        let fixed = fields[knob].flatMap { description.fixed[$0] }.flatMap { Quantity($0).parsed }
+        return fixed.map { Double($0.nanos) / 1e9 }
     }
 
     // MARK: table

@@ -39,7 +39,7 @@ struct SamplePanel: Sendable, Hashable {
                     return Line(label: container, source: .share(throttled, of: periods))
                 }),
             SamplePanel(
-                title: "stalled (PSI some)", unit: .percent,
+                title: "stalled, PSI some", unit: .percent,
                 lines: ["cpu", "memory", "io"].compactMap { resource in
                     catalog.preferred("\(resource).pressure some total").map {
                         // Microseconds of stall per second, in percent.
