@@ -42,7 +42,8 @@ public final class ControlPlane: ServiceLifecycle.Service {
         if FileAccess.kind(database) == nil { try FileAccess.replace(database, with: [], mode: 0o600) }
         let store = try await Store.open(Store.Configuration(path: database), logger: logger)
         service = ObjectService(
-            store: store, catalogue: .shared, logger: logger, logSource: .init(),
+            store: store, catalogue: .shared, logger: logger,
+            node: NodeServices(nodeName: configuration.nodeName),
             now: { Int64(Date().timeIntervalSince1970) })
         listening = Listening()
         try await ensureNamespaces()
@@ -85,7 +86,11 @@ public final class ControlPlane: ServiceLifecycle.Service {
     public func waitUntilListening() async throws { try await listening.wait() }
 
     /// Says where `GET .../pods/{name}/log` gets its bytes from.
-    public func setLogSource(_ source: any PodLogSource) { service.logSource.set(source) }
+    public func setLogSource(_ source: any PodLogSource) { service.node.logSource = source }
+
+    /// Says who answers for the node that the configuration names: `nodes/{name}/proxy/...` and `metrics.k8s.io`. Until
+    /// then no usage is known.
+    public func setKubelet(_ kubelet: any KubeletEndpoint) { service.node.kubelet = kubelet }
 
     /// Serves until the service group shuts down gracefully.
     public func run() async throws {

@@ -55,7 +55,7 @@ struct Discovery: Sendable {
         var entry: JSONObject = [
             "name": .string(resource.plural), "singularName": .string(resource.facts.singular),
             "namespaced": .bool(resource.isNamespaced), "kind": .string(resource.kind.kind),
-            "verbs": strings(ServedResource.verbs.map(\.rawValue)),
+            "verbs": strings(resource.verbs.map(\.rawValue)),
         ]
         if !resource.facts.shortNames.isEmpty { entry["shortNames"] = strings(resource.facts.shortNames) }
         if !resource.facts.categories.isEmpty { entry["categories"] = strings(resource.facts.categories) }
@@ -81,6 +81,7 @@ struct Discovery: Sendable {
         case "scale": GroupVersionKind(group: "autoscaling", version: "v1", kind: "Scale")
         case "eviction": GroupVersionKind(group: "policy", version: "v1", kind: "Eviction")
         case "binding": GroupVersionKind(group: "", version: "v1", kind: "Binding")
+        case "proxy": GroupVersionKind(group: "", version: "v1", kind: "NodeProxyOptions")
         default: resource.kind
         }
     }
@@ -121,7 +122,7 @@ struct Discovery: Sendable {
             "resource": .string(resource.plural), "responseKind": kind(resource.kind),
             "scope": resource.isNamespaced ? "Namespaced" : "Cluster",
             "singularResource": .string(resource.facts.singular),
-            "verbs": strings(ServedResource.verbs.map(\.rawValue)),
+            "verbs": strings(resource.verbs.map(\.rawValue)),
         ]
         if !resource.facts.shortNames.isEmpty { entry["shortNames"] = strings(resource.facts.shortNames) }
         if !resource.facts.categories.isEmpty { entry["categories"] = strings(resource.facts.categories) }

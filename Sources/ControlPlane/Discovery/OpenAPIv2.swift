@@ -19,6 +19,7 @@ struct OpenAPIv2: Sendable {
             for subresource in resource.subresources.keys {
                 schemas.add(Discovery.responseKind(resource, subresource))
             }
+            guard resource.verbs.contains(.patch) else { continue }
             let root = resource.kind.group.isEmpty ? "/api" : "/apis/\(resource.kind.group)"
             let scope = resource.isNamespaced ? "/namespaces/{namespace}" : ""
             paths.append(("\(root)/\(resource.kind.version)\(scope)/\(resource.plural)/{name}", resource.kind))

@@ -49,24 +49,28 @@ struct OpenAPIv3: Sendable {
             self.operation(action, kind, parameters, body: body, answer: answer, schemas)
         }
         let kind = resource.kind
-        paths[collection] = [
+        var ofAll: JSONObject = [
             "get": operation("list", kind, listParameters, answer: list),
-            "post": operation("post", kind, writeParameters, body: object, answer: object),
-            "delete": operation("deletecollection", kind, listParameters + ["dryRun"], answer: "\(statusName)"),
             "parameters": pathParameters(resource, hasName: false),
         ]
+        var ofOne: JSONObject = [
+            "get": operation("get", kind, [], answer: object),
+            "parameters": pathParameters(resource, hasName: true),
+        ]
+        if resource.origin == .store {
+            ofAll["post"] = operation("post", kind, writeParameters, body: object, answer: object)
+            ofAll["delete"] = operation("deletecollection", kind, listParameters + ["dryRun"], answer: statusName)
+            ofOne["put"] = operation("put", kind, writeParameters, body: object, answer: object)
+            ofOne["patch"] = operation("patch", kind, writeParameters + ["force"], body: patchName, answer: object)
+            ofOne["delete"] = operation("delete", kind, deleteParameters, answer: statusName)
+        }
+        paths[collection] = .object(ofAll)
         if resource.isNamespaced {
             paths["/\(root)/\(resource.plural)"] = [
                 "get": operation("list", kind, listParameters, answer: list), "parameters": [],
             ]
         }
-        paths["\(collection)/{name}"] = [
-            "get": operation("get", kind, [], answer: object),
-            "put": operation("put", kind, writeParameters, body: object, answer: object),
-            "patch": operation("patch", kind, writeParameters + ["force"], body: patchName, answer: object),
-            "delete": operation("delete", kind, deleteParameters, answer: statusName),
-            "parameters": pathParameters(resource, hasName: true),
-        ]
+        paths["\(collection)/{name}"] = .object(ofOne)
         schemas.addPatch()
         for (subresource, verbs) in resource.subresources.sorted(by: { $0.key < $1.key }) {
             let kind = Discovery.responseKind(resource, subresource)

@@ -21,6 +21,8 @@ struct ObjectRequest: Sendable {
     var name: String
     /// Empty where the object itself is meant.
     var subresource: String
+    /// What follows the subresource `proxy` in the path, without the slash.
+    var subpath = ""
     var options: RequestOptions
     var patchType: APIRequest.PatchType?
     var body: Body?
@@ -46,6 +48,8 @@ enum ObjectAnswer: Sendable {
     case list(ObjectPage)
     case watch(ObjectWatch)
     case log(AsyncThrowingStream<[UInt8], any Error>)
+    /// What the node agent answered.
+    case raw(KubeletAnswer)
 }
 
 /// One chunk of a list.

@@ -64,8 +64,8 @@ enum ObjectRules {
         try defaulted(value, resource, isNew: true)
     }
 
-    /// The object after an update, which may change only its part: the main resource not the status, `status` not
-    /// the spec.
+    /// The object after an update, which may change only its part: the main resource and `resize` not the status,
+    /// `status` not the spec.
     static func prepareForUpdate(
         _ value: JSONValue, from old: JSONValue, _ resource: ServedResource, subresource: String
     ) throws(APIError) -> Typed {
@@ -105,10 +105,12 @@ enum ObjectRules {
         _ object: (any KubernetesObject)?, from old: JSONValue, _ resource: ServedResource, subresource: String
     ) throws(APIError) {
         guard let object, let present = try typed(old, resource) else { return }
-        if subresource == "status" {
-            try Validation.validateStatusUpdate(object, from: present)
-        } else {
-            try Validation.validateUpdate(object, from: present)
+        switch subresource {
+        case "status": try Validation.validateStatusUpdate(object, from: present)
+        case "resize":
+            guard let pod = object as? Pod, let old = present as? Pod else { return }
+            try Validation.validateResize(pod, from: old)
+        default: try Validation.validateUpdate(object, from: present)
         }
     }
 }

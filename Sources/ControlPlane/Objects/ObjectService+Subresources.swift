@@ -1,18 +1,19 @@
 import KubernetesAPI
 
 extension ObjectService {
-    /// `status`, `scale`, `finalize`, `binding`, `eviction`, `log`.
+    /// `status`, `resize`, `scale`, `finalize`, `binding`, `eviction`, `log`, `proxy`.
     func answerSubresource(_ request: ObjectRequest) async throws -> Outcome {
         switch (request.subresource, request.verb) {
-        case ("status", .get): return Outcome(answer: .stored(try object(of: request), code: 200))
-        case ("status", .update), ("finalize", .update): return try await update(request)
-        case ("status", .patch): return try await patch(request)
+        case ("status", .get), ("resize", .get): return Outcome(answer: .stored(try object(of: request), code: 200))
+        case ("status", .update), ("resize", .update), ("finalize", .update): return try await update(request)
+        case ("status", .patch), ("resize", .patch): return try await patch(request)
         case ("scale", .get): return Outcome(answer: .made(try scale(of: try object(of: request)), code: 200))
         case ("scale", .update): return try await updateScale(request) { _ in try decodedScale(request) }
         case ("scale", .patch): return try await patchScale(request)
         case ("binding", .create): return Outcome(answer: try await bind(request))
         case ("eviction", .create): return Outcome(answer: try await evict(request))
         case ("log", .get): return Outcome(answer: try await log(request))
+        case ("proxy", .get): return Outcome(answer: try await proxy(request))
         default: throw APIError.methodNotAllowed("the server does not allow this method on the requested resource")
         }
     }
@@ -154,7 +155,7 @@ extension ObjectService {
         guard !(pod[path: "spec", "nodeName"]?.stringValue ?? "").isEmpty else {
             return .log(AsyncThrowingStream { $0.finish() })  // nothing can have been written yet
         }
-        guard let source = logSource.value else {
+        guard let source = node.logSource else {
             throw APIError(
                 code: 503, reason: .serviceUnavailable, message: "the node agent is not there, so logs are not")
         }

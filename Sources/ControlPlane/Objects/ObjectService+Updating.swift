@@ -108,6 +108,8 @@ extension ObjectService {
         else {
             throw APIError.conflict(request.resource, request.name, APIError.objectWasModified)
         }
+        // A resize is of the spec only.
+        if request.subresource == "resize" { metadata = oldMetadata }
         metadata.uid = oldMetadata.uid
         metadata.resourceVersion = oldMetadata.resourceVersion
         metadata.generateName = oldMetadata.generateName

@@ -2,26 +2,19 @@ import KubernetesAPI
 import Logging
 import NIOCore
 import NIOPosix
-import Synchronization
 
 /// What the API does with objects, whichever way a request came: admission, defaults, validation, optimistic
 /// concurrency, deletion with grace periods and finalizers, lists, watches.
 ///
-/// One file per group of verbs: `ObjectService+Reading`, `+Creating`, `+Updating`, `+Deleting`, `+Subresources`.
+/// One file per group of verbs: `ObjectService+Reading`, `+Creating`, `+Updating`, `+Deleting`, `+Subresources`,
+/// and `+Node` for what the node agent answers.
 struct ObjectService: Sendable {
     let store: Store
     let catalogue: ResourceCatalogue
     let logger: Logger
-    let logSource: LogSourceBox
+    let node: NodeServices
     /// Seconds since 1970.
     let now: @Sendable () -> Int64
-
-    /// Where logs come from; set once the node agent is there.
-    final class LogSourceBox: Sendable {
-        private let source = Mutex<(any PodLogSource)?>(nil)
-        var value: (any PodLogSource)? { source.withLock { $0 } }
-        func set(_ value: any PodLogSource) { source.withLock { $0 = value } }
-    }
 
     /// An answer, with the sentences of its `Warning` headers.
     struct Outcome: Sendable {
@@ -31,6 +24,7 @@ struct ObjectService: Sendable {
 
     func answer(_ request: ObjectRequest) async throws -> Outcome {
         try authorize(request)
+        guard request.resource.origin == .store else { return Outcome(answer: try await usage(request)) }
         guard request.subresource.isEmpty else { return try await answerSubresource(request) }
         switch request.verb {
         case .get: return Outcome(answer: .stored(try object(of: request), code: 200))

@@ -12,12 +12,20 @@ struct ServedResource: Sendable, Hashable {
         case specAndAnnotations
     }
 
+    /// Where objects come from.
+    enum Origin: Sendable {
+        case store
+        /// From the node agent, whenever they are asked for.
+        case node
+    }
+
     let facts: Schema.Resource
     /// Served parts of an object: the subresource's name to its verbs.
     let subresources: [String: [Verb]]
     let generation: Generation
     /// Whether answers wait until the disk has the change.
     let isDurable: Bool
+    let origin: Origin
 
     var kind: GroupVersionKind { facts.kind }
     var plural: String { facts.plural }
@@ -28,7 +36,12 @@ struct ServedResource: Sendable, Hashable {
     var qualifiedName: String { kind.group.isEmpty ? plural : "\(plural).\(kind.group)" }
 
     /// The verbs of whole objects, as discovery lists them.
-    static let verbs: [Verb] = [.create, .delete, .deletecollection, .get, .list, .patch, .update, .watch]
+    var verbs: [Verb] {
+        switch origin {
+        case .store: [.create, .delete, .deletecollection, .get, .list, .patch, .update, .watch]
+        case .node: [.get, .list]
+        }
+    }
 }
 
 /// The resources that have a working implementation here; discovery, OpenAPI and routing know no others.
@@ -45,10 +58,12 @@ struct ResourceCatalogue: Sendable {
             ("", "ConfigMap", [:], .none),
             ("", "Event", [:], .none),
             ("", "Namespace", ["finalize": [.update], "status": status], .none),
-            ("", "Node", ["status": status], .none),
+            ("", "Node", ["proxy": [.get], "status": status], .none),
             (
                 "", "Pod",
-                ["binding": [.create], "eviction": [.create], "log": [.get], "status": status], .spec
+                [
+                    "binding": [.create], "eviction": [.create], "log": [.get], "resize": status, "status": status,
+                ], .spec
             ),
             ("", "Secret", [:], .none),
             ("", "ServiceAccount", [:], .none),
@@ -56,13 +71,20 @@ struct ResourceCatalogue: Sendable {
             ("apps", "ReplicaSet", ["scale": status, "status": status], .spec),
             ("coordination.k8s.io", "Lease", [:], .none),
         ]
-        resources = served.compactMap { group, kind, subresources, generation in
+        let stored = served.compactMap { group, kind, subresources, generation in
             let kind = GroupVersionKind(group: group, version: "v1", kind: kind)
             return Schema.shared.resource(of: kind).map {
                 ServedResource(
-                    facts: $0, subresources: subresources, generation: generation, isDurable: kind.kind != "Event")
+                    facts: $0, subresources: subresources, generation: generation, isDurable: kind.kind != "Event",
+                    origin: .store)
             }
         }
+        let usage = [NodeMetrics.groupVersionKind, PodMetrics.groupVersionKind].compactMap { kind in
+            Schema.shared.resource(of: kind).map {
+                ServedResource(facts: $0, subresources: [:], generation: .none, isDurable: false, origin: .node)
+            }
+        }
+        resources = stored + usage
         byPath = Dictionary(
             resources.map { (Self.path($0.kind.group, $0.kind.version, $0.plural), $0) }
         ) { first, _ in first }
@@ -75,6 +97,9 @@ struct ResourceCatalogue: Sendable {
     func resource(group: String, version: String, plural: String) -> ServedResource? {
         byPath[Self.path(group, version, plural)]
     }
+
+    /// Those whose objects are stored, and so can be listed, watched and deleted.
+    var stored: [ServedResource] { resources.filter { $0.origin == .store } }
 
     func resource(of kind: GroupVersionKind) -> ServedResource? { resources.first { $0.kind == kind } }
 

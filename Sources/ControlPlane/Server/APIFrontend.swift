@@ -101,6 +101,7 @@ struct APIFrontend: Sendable {
         default: throw Self.methodNotAllowed
         }
         if objects.subresource.isEmpty {
+            guard resource.verbs.contains(verb) else { throw Self.methodNotAllowed }
             let needsName = [.update, .patch].contains(verb)
             guard needsName == false || !objects.name.isEmpty, verb != .create || objects.name.isEmpty else {
                 throw Self.methodNotAllowed
@@ -115,7 +116,7 @@ struct APIFrontend: Sendable {
         }
         return ObjectRequest(
             user: user, verb: verb, resource: resource, namespace: objects.namespace, name: objects.name,
-            subresource: objects.subresource, options: options)
+            subresource: objects.subresource, subpath: objects.subpath, options: options)
     }
 
     private static let methodNotAllowed = APIError.methodNotAllowed(

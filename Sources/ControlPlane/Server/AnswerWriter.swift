@@ -29,6 +29,9 @@ struct AnswerWriter: Sendable {
                 status: .ok, contentType: "application/json", body: .watch(watch, form))
         case .log(let log):
             return HTTPAnswer(status: .ok, contentType: "text/plain", body: .log(log))
+        case .raw(let answer):
+            return HTTPAnswer(
+                status: .ok, contentType: answer.contentType, body: .bytes(ByteBuffer(bytes: answer.body)))
         }
     }
 
@@ -57,7 +60,9 @@ struct AnswerWriter: Sendable {
     }
 
     private func list(_ page: ObjectPage) -> HTTPAnswer {
-        var metadata: JSONObject = ["resourceVersion": .string(String(page.resourceVersion))]
+        var metadata = JSONObject()
+        // What is not stored has no version.
+        if page.resourceVersion > 0 { metadata["resourceVersion"] = .string(String(page.resourceVersion)) }
         if !page.continueToken.isEmpty { metadata["continue"] = .string(page.continueToken) }
         if let remaining = page.remaining { metadata["remainingItemCount"] = .integer(Int64(remaining)) }
         switch form {

@@ -10,7 +10,7 @@ struct InMemoryTransport: APITransport {
         case .stored(let object, _): return object.value
         case .made(let value, _): return value
         case .list(let page): return list(page, request)
-        case .watch, .log: throw APIError.badRequest("\(request.path) is a stream, not an object")
+        case .watch, .log, .raw: throw APIError.badRequest("\(request.path) is a stream, not an object")
         }
     }
 

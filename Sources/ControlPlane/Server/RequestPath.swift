@@ -60,6 +60,8 @@ struct RequestPath: Sendable, Hashable {
         var namespace = ""
         var name = ""
         var subresource = ""
+        /// What follows the subresource `proxy`.
+        var subpath = ""
     }
 
     /// Nil where the path is not about objects.
@@ -85,9 +87,9 @@ struct RequestPath: Sendable, Hashable {
         guard let plural = rest.popFirst() else { return nil }
         let name = rest.popFirst() ?? ""
         let subresource = rest.popFirst() ?? ""
-        guard rest.isEmpty else { return nil }
+        guard rest.isEmpty || subresource == "proxy" else { return nil }
         return Objects(
             group: group, version: version, plural: plural, namespace: namespace, name: name,
-            subresource: subresource)
+            subresource: subresource, subpath: rest.joined(separator: "/"))
     }
 }

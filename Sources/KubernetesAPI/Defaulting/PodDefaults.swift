@@ -3,10 +3,7 @@ extension Pod: DefaultedObject {
         spec.setDefaults()
         // These are a pod's only, not a template's: `SetDefaults_Pod`.
         if spec.enableServiceLinks == nil { spec.enableServiceLinks = true }
-        for index in spec.initContainers.indices {
-            spec.initContainers[index].resources.requestWhatIsLimited()
-        }
-        for index in spec.containers.indices { spec.containers[index].resources.requestWhatIsLimited() }
+        spec.setResourceDefaults()
         if spec.hostNetwork {
             for index in spec.initContainers.indices { spec.initContainers[index].takeHostPorts() }
             for index in spec.containers.indices { spec.containers[index].takeHostPorts() }
@@ -34,31 +31,15 @@ extension PodSpec {
         for index in volumes.indices { volumes[index].setDefaults() }
         for index in initContainers.indices { initContainers[index].setDefaults() }
         for index in containers.indices { containers[index].setDefaults() }
+        if var podLevel = resources {
+            podLevel.roundToMilli()
+            resources = podLevel
+        }
     }
 }
 
 extension PodTemplateSpec {
     mutating func setDefaults() { spec.setDefaults() }
-}
-
-extension ResourceRequirements {
-    /// A resource with a limit and no request is requested up to its limit.
-    fileprivate mutating func requestWhatIsLimited() {
-        for (name, limit) in limits where requests[name] == nil { requests[name] = limit }
-    }
-
-    /// Thousandths are the finest amount of a resource that is stored (`SetDefaults_ResourceList`).
-    fileprivate mutating func roundToMilli() {
-        limits = limits.mapValues(\.roundedUpToMilli)
-        requests = requests.mapValues(\.roundedUpToMilli)
-    }
-}
-
-extension Quantity {
-    fileprivate var roundedUpToMilli: Quantity {
-        guard let parsed, parsed.nanos % 1_000_000 != 0 else { return self }
-        return Quantity(milliValue: milliValue, format: parsed.format)
-    }
 }
 
 extension Container {

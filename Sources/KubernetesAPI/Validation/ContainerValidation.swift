@@ -25,7 +25,7 @@ extension Container {
             source.validate(at: path.child("envFrom")[index], into: &errors)
         }
         validateMounts(volumeNames: volumeNames, at: path.child("volumeMounts"), into: &errors)
-        resources.validate(at: path.child("resources"), into: &errors)
+        resources.validate(.container, at: path.child("resources"), into: &errors)
         securityContext?.validate(at: path.child("securityContext"), into: &errors)
         livenessProbe?.validate(.liveness, at: path.child("livenessProbe"), into: &errors)
         readinessProbe?.validate(.readiness, at: path.child("readinessProbe"), into: &errors)
@@ -38,6 +38,9 @@ extension Container {
             errors.notSupported(path.child("restartPolicy"), policy, ["Always"])
         }
         guard !isSidecar else { return }
+        if !resizePolicy.isEmpty {
+            errors.invalid(path.child("resizePolicy"), resizePolicy, "must not be set for init containers")
+        }
         let members: [(String, Bool)] = [
             ("lifecycle", lifecycle != nil), ("livenessProbe", livenessProbe != nil),
             ("readinessProbe", readinessProbe != nil), ("startupProbe", startupProbe != nil),
@@ -193,54 +196,6 @@ extension EnvFromSource {
             if map.name.isEmpty { errors.required(path.child("configMapRef").child("name")) }
         case (nil, let secret?):
             if secret.name.isEmpty { errors.required(path.child("secretRef").child("name")) }
-        }
-    }
-}
-
-extension ResourceRequirements {
-    /// `validateResourceRequirements`: amounts are not negative, and what is requested is within the limit.
-    func validate(at path: FieldPath, into errors: inout FieldErrors) {
-        for (name, limit) in limits.sorted(by: { $0.key < $1.key }) {
-            Self.validate(name, limit, at: path.child("limits"), into: &errors)
-        }
-        for (name, request) in requests.sorted(by: { $0.key < $1.key }) {
-            let path = path.child("requests")
-            Self.validate(name, request, at: path, into: &errors)
-            let mustEqual = !Self.isOvercommittable(name)
-            guard let limit = limits[name] else {
-                if mustEqual {
-                    errors.required(path.child("limits"), "Limit must be set for non overcommitable resources")
-                }
-                continue
-            }
-            if mustEqual, request != limit {
-                errors.invalid(path, request.canonical, "must be equal to \(name) limit of \(limit.canonical)")
-            } else if request > limit {
-                errors.invalid(
-                    path, request.canonical, "must be less than or equal to \(name) limit of \(limit.canonical)")
-            }
-        }
-    }
-
-    private static func isOvercommittable(_ name: String) -> Bool {
-        !name.hasPrefix("hugepages-") && (!name.contains("/") || name.contains("kubernetes.io/"))
-    }
-
-    private static func validate(
-        _ name: String, _ quantity: Quantity, at path: FieldPath, into errors: inout FieldErrors
-    ) {
-        errors.invalid(path, name, NameRules.qualifiedName(name))
-        if !name.contains("/"), !["cpu", "memory", "ephemeral-storage"].contains(name),
-            !name.hasPrefix("hugepages-")
-        {
-            errors.invalid(path[name], name, "must be a standard resource for containers")
-        }
-        if !quantity.isValid {
-            errors.invalid(path[name], quantity.text, Quantity.syntaxProblem)
-        } else if quantity.sign < 0 {
-            errors.invalid(path[name], quantity.canonical, FieldErrors.notNegative)
-        } else if !isOvercommittable(name), quantity.milliValue % 1000 != 0 {
-            errors.invalid(path[name], quantity.canonical, "must be an integer")
         }
     }
 }

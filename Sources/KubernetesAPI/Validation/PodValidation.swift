@@ -3,6 +3,7 @@ extension Pod: ValidatedObject {
         let path = FieldPath("spec")
         spec.validate(at: path, into: &errors)
         spec.forbidUnsupported(at: path, into: &errors)
+        metadata.annotations.validateCgroups(of: spec, at: FieldPath("metadata"), into: &errors)
         if spec.hostNetwork || !spec.nodeName.isEmpty {
             // Conflicts matter within one pod only: whether a port is free on the node is the scheduler's question.
             spec.validateHostPorts(at: path, into: &errors)
@@ -11,6 +12,8 @@ extension Pod: ValidatedObject {
 
     public func validateUpdate(from old: Pod, into errors: inout FieldErrors) {
         spec.validateUpdate(from: old.spec, at: FieldPath("spec"), into: &errors)
+        metadata.annotations.validateCgroupsUpdate(
+            from: old.metadata.annotations, at: FieldPath("metadata"), into: &errors)
     }
 
     public var unsupportedFieldWarnings: [String] { spec.unsupportedFieldWarnings(at: FieldPath("spec")) }
@@ -21,6 +24,7 @@ extension PodTemplateSpec {
         metadata.validateLabelsAndAnnotations(at: path.child("metadata"), into: &errors)
         spec.validate(at: path.child("spec"), into: &errors)
         spec.forbidUnsupported(at: path.child("spec"), into: &errors)
+        metadata.annotations.validateCgroups(of: spec, at: path.child("metadata"), into: &errors)
     }
 }
 
@@ -33,6 +37,7 @@ extension PodSpec {
     func validate(at path: FieldPath, into errors: inout FieldErrors) {
         let volumeNames = validateVolumes(at: path.child("volumes"), into: &errors)
         validateContainers(volumeNames: volumeNames, at: path, into: &errors)
+        validatePodLevelResources(at: path, into: &errors)
         errors.requireKnown(path.child("restartPolicy"), restartPolicy, of: Self.restartPolicies)
         errors.requireKnown(path.child("dnsPolicy"), dnsPolicy, of: Self.dnsPolicies)
         if let grace = terminationGracePeriodSeconds {
@@ -101,6 +106,8 @@ extension PodSpec {
                 container.validate(
                     volumeNames: volumeNames, usesHostNetwork: hostNetwork, at: path, into: &errors)
                 if isInit { container.validateAsInitContainer(at: path, into: &errors) }
+                container.resizePolicy.validate(
+                    restartPolicy: restartPolicy, at: path.child("resizePolicy"), into: &errors)
                 if !isInit, let policy = container.restartPolicy, policy.rawValue != "" {
                     errors.forbidden(path.child("restartPolicy"), "may not be set for non-init containers")
                 }

@@ -15,7 +15,7 @@ public enum SupportedFields {
 
     /// Members of a pod's spec that are refused.
     public static let refusedPodFields = [
-        "ephemeralContainers", "runtimeClassName", "resourceClaims", "resources", "schedulingGroup", "os",
+        "ephemeralContainers", "runtimeClassName", "resourceClaims", "schedulingGroup", "os",
     ]
 
     /// Members of a pod's spec that have no effect.
@@ -65,7 +65,7 @@ extension PodSpec {
         }
     }
 
-    /// Sentences about what has no effect, the paths below `path`.
+    /// Sentences about what has no effect or another one than meant, the paths below `path`.
     func unsupportedFieldWarnings(at path: FieldPath) -> [String] {
         let members = json
         var warnings: [String] = []
@@ -82,13 +82,6 @@ extension PodSpec {
         if automountServiceAccountToken == true {
             warn(path.child("automountServiceAccountToken"), "no tokens are mounted")
         }
-        for (index, volume) in volumes.enumerated() {
-            if let emptyDir = volume.emptyDir, emptyDir.sizeLimit != nil, emptyDir.medium.isEmpty {
-                warn(
-                    path.child("volumes")[index].child("emptyDir").child("sizeLimit"),
-                    "the size is bounded with medium Memory only")
-            }
-        }
         for field in SupportedFields.ignoredSecurityFields where members[path: "securityContext", field] != nil {
             warn(path.child("securityContext").child(field))
         }
@@ -99,12 +92,10 @@ extension PodSpec {
                 for field in SupportedFields.ignoredSecurityFields where context?[field] != nil {
                     warn(path.child("securityContext").child(field))
                 }
-                if container.resources.limits["ephemeral-storage"] != nil {
-                    warn(path.child("resources").child("limits")["ephemeral-storage"])
-                }
+                warnings += container.resources.warnings(at: path.child("resources"))
             }
         }
-        return warnings
+        return warnings + (resources?.warnings(at: path.child("resources")) ?? [])
     }
 }
 

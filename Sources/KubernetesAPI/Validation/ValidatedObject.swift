@@ -59,6 +59,14 @@ public enum Validation {
         if let refusal = (object as? any ValidatedObject)?.refusal(update: old) { throw refusal }
     }
 
+    /// For the `resize` subresource: throws 422 with every problem of a pod that is to have other resources than `old`.
+    public static func validateResize(_ pod: Pod, from old: Pod) throws(APIError) {
+        var errors = FieldErrors()
+        pod.validate(into: &errors)
+        pod.validateResize(from: old, into: &errors)
+        if let refusal = errors.refusal(of: Pod.groupVersionKind, name: pod.metadata.name) { throw refusal }
+    }
+
     /// For the `status` subresource: metadata may not change in forbidden ways, numbers have their ranges.
     public static func validateStatusUpdate(
         _ object: any KubernetesObject, from old: any KubernetesObject

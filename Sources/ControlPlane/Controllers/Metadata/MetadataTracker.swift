@@ -20,7 +20,7 @@ final class MetadataTracker: Sendable {
     /// - Parameter shared: kinds that are followed anyway; `attach` brings their changes in here.
     init(client: APIClient, shared: [any KubernetesObject.Type], time: TimeSource, logger: Logger) {
         let known = Set(shared.map { $0.groupVersionKind } + [Event.groupVersionKind])
-        let kinds = ResourceCatalogue.shared.resources.map(\.kind).filter { !known.contains($0) }
+        let kinds = ResourceCatalogue.shared.stored.map(\.kind).filter { !known.contains($0) }
         own = kinds.map { kind in
             Informer(PartialObjectMetadata.self, kind: kind, client: client, time: time) { error in
                 logger.warning(

@@ -71,7 +71,7 @@ final class NamespaceController: Sendable {
 
     private func deleteContent(of namespace: String) async throws -> NamespaceContent {
         var content = NamespaceContent()
-        for resource in ResourceCatalogue.shared.resources {
+        for resource in ResourceCatalogue.shared.stored {
             guard let kind = KindClient(client, resource.kind), kind.isNamespaced else { continue }
             do {
                 for object in try await kind.list(namespace: namespace) {
