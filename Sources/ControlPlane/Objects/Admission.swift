@@ -1,7 +1,7 @@
 import KubernetesAPI
 
 /// What the API server's admission plugins do to objects on their way in: NamespaceLifecycle, ServiceAccount,
-/// Priority, DefaultTolerationSeconds.
+/// Priority, DefaultTolerationSeconds, and of PodTolerationRestriction the toleration of memory pressure.
 extension ObjectService {
     /// Checks that the object may be made and completes it.
     func admit(_ value: JSONValue, _ request: ObjectRequest) throws -> JSONValue {
@@ -48,7 +48,10 @@ extension ObjectService {
         spec["serviceAccount"] = .string(account)
         spec["priority"] = .integer(try priority(spec, request, name))
         if spec["preemptionPolicy"] == nil { spec["preemptionPolicy"] = "PreemptLowerPriority" }
-        spec["tolerations"] = .array(Self.tolerations(spec["tolerations"]?.arrayValue ?? []))
+        spec["tolerations"] = .array(
+            Self.tolerations(
+                spec["tolerations"]?.arrayValue ?? [],
+                isBestEffort: pod[path: "status", "qosClass"]?.stringValue == PodQOSClass.bestEffort.rawValue))
         pod["spec"] = .object(spec)
         return pod
     }
@@ -64,20 +67,26 @@ extension ObjectService {
         }
     }
 
-    /// Pods stay for five minutes on a node that does not answer, unless they say otherwise.
-    private static func tolerations(_ present: [JSONValue]) -> [JSONValue] {
-        var tolerations = present
-        for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
-            let isTolerated = present.contains { toleration in
-                let effect = toleration["effect"]?.stringValue ?? ""
+    /// Pods stay for five minutes on a node that does not answer, unless they say otherwise. Pods that ask for memory or
+    /// CPU may come to a node that is short of memory: they are not the first to go there.
+    private static func tolerations(_ present: [JSONValue], isBestEffort: Bool) -> [JSONValue] {
+        func isTolerated(_ key: String, _ effect: String) -> Bool {
+            present.contains { toleration in
                 let tolerated = toleration["key"]?.stringValue ?? ""
-                return (tolerated == key || tolerated.isEmpty) && (effect == "NoExecute" || effect.isEmpty)
+                return (tolerated == key || tolerated.isEmpty)
+                    && ["", effect].contains(toleration["effect"]?.stringValue ?? "")
             }
-            if !isTolerated {
-                tolerations.append([
-                    "key": .string(key), "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300,
-                ])
-            }
+        }
+        var tolerations = present
+        for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
+        where !isTolerated(key, "NoExecute") {
+            tolerations.append([
+                "key": .string(key), "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300,
+            ])
+        }
+        let pressure = "node.kubernetes.io/memory-pressure"
+        if !isBestEffort, !isTolerated(pressure, "NoSchedule") {
+            tolerations.append(["key": .string(pressure), "operator": "Exists", "effect": "NoSchedule"])
         }
         return tolerations
     }

@@ -28,26 +28,45 @@ enum NodeHealth {
         return status
     }
 
-    /// The taints that keep pods off a node that is not ready; others stay as they are.
+    /// The taints that keep pods off a node that is not ready, under pressure or cordoned
+    /// (`nodeConditionToTaintKeyStatusMap`, `doNoScheduleTaintingPass`); others stay as they are.
     static func taints(_ node: Node, now: Timestamp) -> [Taint] {
-        let wanted: String? =
-            switch node.status.conditions.first(where: { $0.type == .ready })?.status {
-            case .true?: nil
-            case .false?: notReadyTaint
-            // No word yet is as little to rely on as no word any more.
-            case .unknown?: unreachableTaint
-            default: notReadyTaint
-            }
+        let wanted = wantedTaints(node)
         var taints = node.spec.taints.filter {
-            $0.effect != .noSchedule || ![unreachableTaint, notReadyTaint].contains($0.key) || $0.key == wanted
+            $0.effect != .noSchedule || !managedTaints.contains($0.key) || wanted.contains($0.key)
         }
-        if let wanted, !taints.contains(where: { $0.key == wanted && $0.effect == .noSchedule }) {
+        for key in wanted where !taints.contains(where: { $0.key == key && $0.effect == .noSchedule }) {
             var taint = Taint()
-            taint.key = wanted
+            taint.key = key
             taint.effect = .noSchedule
             taint.timeAdded = now
             taints.append(taint)
         }
         return taints
+    }
+
+    private static let unschedulableTaint = "node.kubernetes.io/unschedulable"
+    private static let pressureTaints: [(condition: NodeConditionType, key: String)] = [
+        (.memoryPressure, "node.kubernetes.io/memory-pressure"), (.diskPressure, "node.kubernetes.io/disk-pressure"),
+        (.pidPressure, "node.kubernetes.io/pid-pressure"),
+        (.networkUnavailable, "node.kubernetes.io/network-unavailable"),
+    ]
+    private static let managedTaints =
+        Set(pressureTaints.map(\.key)).union([unreachableTaint, notReadyTaint, unschedulableTaint])
+
+    private static func wantedTaints(_ node: Node) -> [String] {
+        func status(_ type: NodeConditionType) -> ConditionStatus? {
+            node.status.conditions.first { $0.type == type }?.status
+        }
+        var wanted: [String] = []
+        switch status(.ready) {
+        case .true?: break
+        case .unknown?: wanted.append(unreachableTaint)
+        // No word yet is as little to rely on as no word any more.
+        default: wanted.append(notReadyTaint)
+        }
+        wanted += pressureTaints.filter { status($0.condition) == .true }.map(\.key)
+        if node.spec.unschedulable { wanted.append(unschedulableTaint) }
+        return wanted
     }
 }

@@ -5,7 +5,8 @@ import KubernetesAPI
 struct ClusterView: Sendable {
     /// Why no node takes a pod.
     struct Misfit: Error, Sendable, Equatable {
-        /// `0/1 nodes are available: 1 Insufficient memory.`
+        /// `0/1 nodes are available: 1 Insufficient memory. preemption: 0/1 nodes are available: 1 No preemption victims
+        /// found for incoming pod.`
         var message: String
     }
 
@@ -25,19 +26,24 @@ struct ClusterView: Sendable {
 
     func usage(ofNode name: String) -> NodeUsage { usage[name] ?? NodeUsage() }
 
-    /// Counts a pod on a node.
-    mutating func place(_ pod: Pod, on node: String) {
-        if let present = placements[pod.key] {
-            if present.uid == pod.metadata.uid, present.node == node { return }
+    /// Counts a pod on a node. Returns whether it was counted there with more before: a resize gave some back.
+    @discardableResult
+    mutating func place(_ pod: Pod, on node: String) -> Bool {
+        let placement = Placement(
+            uid: pod.metadata.uid, node: node, requests: ResourceAmounts(pod.effectiveRequests),
+            ports: HostPort.all(of: pod))
+        let present = placements[pod.key]
+        if let present {
+            if present.uid == placement.uid, present.node == node, present.requests == placement.requests {
+                return false
+            }
             withdraw(pod.key)
         }
-        let placement = Placement(
-            uid: pod.metadata.uid, node: node, requests: ResourceAmounts(pod.spec.effectiveRequests),
-            ports: HostPort.all(of: pod))
         placements[pod.key] = placement
         usage[node, default: NodeUsage()].requests += placement.requests
         usage[node]?.pods += 1
         usage[node]?.ports.formUnion(placement.ports)
+        return present.map { !$0.requests.isCovered(by: placement.requests) } ?? false
     }
 
     /// Counts a pod no more. Returns whether it was counted.
@@ -61,22 +67,36 @@ struct ClusterView: Sendable {
     /// Of the nodes that the pod fits on the one with the most room left, of equals the first by name.
     private func choose(_ pod: Pod) -> Result<String, Misfit> {
         guard !nodes.isEmpty else { return .failure(Misfit(message: "no nodes available to schedule pods")) }
-        let requests = ResourceAmounts(pod.spec.effectiveRequests)
+        let requests = ResourceAmounts(pod.effectiveRequests)
         var best: (room: Double, name: String)?
         var reasons: [String: Int] = [:]
+        var preemption: [String: Int] = [:]
         for (name, node) in nodes {
             let used = usage(ofNode: name)
-            let misfits = NodeFit(node: node, used: used).reasons(against: pod, requests: requests)
-            if misfits.isEmpty {
+            guard let misfit = NodeFit(node: node, used: used).misfit(of: pod, requests: requests) else {
                 let room = Self.room(node, used)
                 if let present = best, (present.room, name) > (room, present.name) { continue }
                 best = (room, name)
+                continue
             }
-            for reason in misfits { reasons[reason, default: 0] += 1 }
+            for reason in misfit.reasons { reasons[reason, default: 0] += 1 }
+            preemption[misfit.couldBeMadeToFit ? Self.noVictims : Self.preemptionNotHelpful, default: 0] += 1
         }
         if let best { return .success(best.name) }
-        let told = reasons.map { "\($0.value) \($0.key)" }.sorted().joined(separator: ", ")
-        return .failure(Misfit(message: "0/\(nodes.count) nodes are available: \(told)."))
+        let outcome =
+            pod.spec.preemptionPolicy == .never
+            ? "not eligible due to preemptionPolicy=Never." : told(preemption)
+        return .failure(Misfit(message: "\(told(reasons)) preemption: \(outcome)"))
+    }
+
+    /// No pod is ever made to go for another one.
+    private static let noVictims = "No preemption victims found for incoming pod"
+    private static let preemptionNotHelpful = "Preemption is not helpful for scheduling"
+
+    /// `0/2 nodes are available: 1 Insufficient cpu, 2 Insufficient memory.` (`FitError.Error`)
+    private func told(_ reasons: [String: Int]) -> String {
+        let list = reasons.map { "\($0.value) \($0.key)" }.sorted().joined(separator: ", ")
+        return "0/\(nodes.count) nodes are available: \(list)."
     }
 
     /// The free part of a node's CPU and memory, from 0 to 2.

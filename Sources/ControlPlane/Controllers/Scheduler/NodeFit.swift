@@ -3,19 +3,29 @@ import KubernetesAPI
 /// Whether a pod may run on a node, and if not, why, in the scheduler's words. The checks come in the scheduler's
 /// order, and the first that fails is the reason; only resources are all told.
 struct NodeFit {
+    /// Why a node does not take a pod.
+    struct Misfit: Sendable, Equatable {
+        var reasons: [String]
+        /// Whether the node could take the pod if others went, as the scheduler sees it: not where the node itself is
+        /// too small, or is not for such pods.
+        var couldBeMadeToFit: Bool
+    }
+
     let node: Node
     /// What the node's pods take already.
     let used: NodeUsage
 
-    /// Empty where the pod fits.
-    func reasons(against pod: Pod, requests: ResourceAmounts) -> [String] {
-        if node.spec.unschedulable, !pod.tolerates(Self.unschedulableTaint) { return ["node(s) were unschedulable"] }
-        if let taint = untoleratedTaint(pod) {
-            return ["node(s) had untolerated taint {\(taint.key): \(taint.value)}"]
+    /// Nil where the pod fits.
+    func misfit(of pod: Pod, requests: ResourceAmounts) -> Misfit? {
+        func never(_ reason: String) -> Misfit { Misfit(reasons: [reason], couldBeMadeToFit: false) }
+        if node.spec.unschedulable, !pod.tolerates(Self.unschedulableTaint) {
+            return never("node(s) were unschedulable")
         }
-        guard matchesSelectors(pod) else { return ["node(s) didn't match Pod's node affinity/selector"] }
+        if hasUntoleratedTaint(pod) { return never("node(s) had untolerated taint(s)") }
+        guard matchesSelectors(pod) else { return never("node(s) didn't match Pod's node affinity/selector") }
         guard used.ports.isDisjoint(with: HostPort.all(of: pod)) else {
-            return ["node(s) didn't have free ports for the requested pod ports"]
+            return Misfit(
+                reasons: ["node(s) didn't have free ports for the requested pod ports"], couldBeMadeToFit: true)
         }
         return missingResources(requests)
     }
@@ -27,8 +37,8 @@ struct NodeFit {
         return taint
     }()
 
-    private func untoleratedTaint(_ pod: Pod) -> Taint? {
-        node.spec.taints.first {
+    private func hasUntoleratedTaint(_ pod: Pod) -> Bool {
+        node.spec.taints.contains {
             ($0.effect == .noSchedule || $0.effect == .noExecute) && !pod.tolerates($0)
         }
     }
@@ -60,14 +70,16 @@ struct NodeFit {
         }
     }
 
-    private func missingResources(_ requests: ResourceAmounts) -> [String] {
+    private func missingResources(_ requests: ResourceAmounts) -> Misfit? {
         let allocatable = ResourceAmounts(node.status.allocatable)
-        var reasons: [String] = []
-        if Int64(used.pods) + 1 > allocatable[ResourceName.pods.rawValue] { reasons.append("Too many pods") }
+        var misfit = Misfit(reasons: [], couldBeMadeToFit: true)
+        if Int64(used.pods) + 1 > allocatable[ResourceName.pods.rawValue] { misfit.reasons.append("Too many pods") }
         for (name, request) in requests.amounts.sorted(by: { $0.key < $1.key }) where request > 0 {
-            if request > allocatable[name] - used.requests[name] { reasons.append("Insufficient \(name)") }
+            guard request > allocatable[name] - used.requests[name] else { continue }
+            misfit.reasons.append("Insufficient \(name)")
+            if request > allocatable[name] { misfit.couldBeMadeToFit = false }
         }
-        return reasons
+        return misfit.reasons.isEmpty ? nil : misfit
     }
 }
 

@@ -13,6 +13,9 @@ struct ResourceAmounts: Sendable, Equatable {
 
     subscript(name: String) -> Int64 { amounts[name] ?? 0 }
 
+    /// Whether no amount is larger than the other's.
+    func isCovered(by other: ResourceAmounts) -> Bool { amounts.allSatisfy { $0.value <= other[$0.key] } }
+
     static func += (left: inout ResourceAmounts, right: ResourceAmounts) {
         for (name, amount) in right.amounts { left.amounts[name, default: 0] += amount }
     }

@@ -90,10 +90,11 @@ final class Scheduler: Sendable {
         case .added(let pod), .modified(_, let pod):
             if pod.isTerminated { return podGone(pod) }
             if !pod.spec.nodeName.isEmpty {
-                state.withLock { state in
-                    state.view.place(pod, on: pod.spec.nodeName)
+                let madeRoom = state.withLock { state in
                     state.waiting[pod.key] = nil
+                    return state.view.place(pod, on: pod.spec.nodeName)
                 }
+                if madeRoom { retryWaiting() }
             } else if isMine(pod) {
                 // A change of a pod's status (such as the one that says that it found no node) is none to it.
                 if case .modified(let old, let new) = change, old.spec == new.spec,
