@@ -25,8 +25,8 @@ struct VMNodeTests {
             let pod = try await node.pod("oom") { $0.phase == "Failed" }
             #expect(pod.terminated("main")?["reason"] as? String == "OOMKilled")
             #expect(pod.terminated("main")?["exitCode"] as? Int == 137)
-            let told = try await node.eventually("oom", "OOMKilled")
-            #expect(told.contains("container main"), "\(told)")
+            let told = try await node.eventually("oom", "OOMKilling")
+            #expect(told.contains("container main reached its own memory limit"), "\(told)")
             #expect(told.contains("24Mi"), "\(told)")
         }
     }
@@ -38,8 +38,8 @@ struct VMNodeTests {
             try await node.run(pod)
             let ended = try await node.pod("podoom") { $0.phase == "Failed" }
             #expect(ended.terminated("main")?["reason"] as? String == "OOMKilled")
-            let told = try await node.eventually("podoom", "OOMKilled")
-            #expect(told.contains("pod") && told.contains("32Mi"), "\(told)")
+            let told = try await node.eventually("podoom", "OOMKilling")
+            #expect(told.contains("the memory limit of its pod") && told.contains("32Mi"), "\(told)")
         }
     }
 
