@@ -13,6 +13,8 @@ public final class PodRuntime: Runtime {
     let host: Host
     /// nil while a sandbox is being made or recovered: its name is taken.
     private let sandboxes = Mutex<[String: Sandbox?]>([:])
+    /// Brings kills of the OOM killer to the sandboxes.
+    private let killPump = Mutex<Task<Void, Never>?>(nil)
 
     /// Prepares this machine: directories, the cgroup parent, the bridge, the supervisor's program. What is there
     /// already is used.
@@ -47,6 +49,11 @@ public final class PodRuntime: Runtime {
                 metadata: ["error": "\(error)"])
             filter = nil
         }
+        let (poller, watch) = try RuntimeError.wrapping(.sandbox, step: "poller") {
+            let (poller, watch) = (try ShimPoller(), try OOMWatch())
+            try poller.add(watch.inotify.descriptor) { watch.serve() }
+            return (poller, watch)
+        }
         capabilities = prepared.0.capabilities
         store = images
         events = stream
@@ -54,11 +61,23 @@ public final class PodRuntime: Runtime {
             configuration: configuration,
             bootID: try RuntimeError.wrapping(.sandbox, step: "boot id") { try Process.bootID() },
             cgroups: prepared.0, network: network, images: images, users: UserDatabase(), shim: prepared.1,
-            poller: try RuntimeError.wrapping(.sandbox, step: "poller") { try ShimPoller() }, deviceFilter: filter,
-            sampling: try Sampling(root: prepared.0.root), permittedCapabilities: Host.readPermittedCapabilities(),
+            poller: poller, deviceFilter: filter,
+            sampling: try Sampling(root: prepared.0.root), oomWatch: watch,
+            permittedCapabilities: Host.readPermittedCapabilities(),
             starts: starts, removals: removals,
             events: continuation, logger: logger)
+        let pump = Task { [weak self] in
+            await withDiscardingTaskGroup { group in
+                for await subject in watch.kills {
+                    guard let sandbox = self?.find(subject.sandbox) else { continue }
+                    group.addTask { await sandbox.noticeKills(subject.container) }
+                }
+            }
+        }
+        killPump.withLock { $0 = pump }
     }
+
+    deinit { killPump.withLock { $0?.cancel() } }
 
     public var images: any ImageProvider { store }
 

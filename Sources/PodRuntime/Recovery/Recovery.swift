@@ -182,6 +182,7 @@ extension Sandbox {
                     await settle(key, exit)
                     await clean(key)
                 } else if let current = containers[key] {
+                    watchKills(current)
                     await save(current)
                 }
             } else if container.status.exit != nil {

@@ -35,6 +35,7 @@ struct Host: Sendable {
     /// nil where the kernel has no such programs: a container could then open what it makes nodes of.
     let deviceFilter: DeviceFilter?
     let sampling: Sampling
+    let oomWatch: OOMWatch
     /// What this process may pass on.
     let permittedCapabilities: UInt64
     /// Short work on the way of a start: mounts, cgroups, records.

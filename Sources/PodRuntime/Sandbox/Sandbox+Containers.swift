@@ -181,7 +181,8 @@ extension Sandbox {
                     name: configuration.name, attempt: configuration.attempt, id: id, image: configuration.image,
                     imageID: image.id, pid: 0, createdAt: Realtime.nanoseconds(), startedAt: nil, exit: nil,
                     logPath: "\(logDirectory)/\(configuration.attempt).log", resources: configuration.resources),
-                cgroup: handle.path, stopSignal: stopSignal, hasTerminationMessage: hasMessage, isCleaned: false)
+                cgroup: handle.path, stopSignal: stopSignal, hasTerminationMessage: hasMessage, isCleaned: false,
+                oomCounts: host.cgroups.oomCounts(handle.path))
             try RuntimeError.wrapping(.create, step: "record") { try Facts.write(record, to: paths.record(key)) }
             return try Self.package(record, built.plan, handle.fd, built.descriptors)
         }

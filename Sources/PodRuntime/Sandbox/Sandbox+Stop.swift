@@ -66,6 +66,7 @@ extension Sandbox {
         Failpoint.hit("remove.shim")
         host.network.release(id)
         host.sampling.store.close(record.cgroup)
+        for container in containers.values { host.oomWatch.remove(container.cgroup) }
         try await host.removals.run { try host.cgroups.removeTree(record.cgroup, deadline: .seconds(10)) }
         Failpoint.hit("remove.cgroup")
         let id = self.id

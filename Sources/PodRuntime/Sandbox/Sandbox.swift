@@ -42,6 +42,8 @@ actor Sandbox {
     private var waiters: [ContainerKey: [ExitWaiter]] = [:]
     private var nextWaiter = 0
     private var pump: Task<Void, Never>?
+    /// Containers of which it is waited whether they survive a kill.
+    var noticing: Set<ContainerKey> = []
 
     init(id: String, host: Host, record: SandboxRecord, phase: Phase) {
         self.id = id
@@ -171,15 +173,21 @@ actor Sandbox {
         {
             message = String(decoding: bytes, as: UTF8.self)
         }
+        let kills = findKills(key)
         return ContainerExit(
-            code: exit.code, signal: exit.signal, finishedAt: exit.finishedAt, oomKilled: exit.oomKilled,
-            message: message)
+            code: exit.code, signal: exit.signal, finishedAt: exit.finishedAt,
+            oomKilled: exit.oomKilled || kills != nil, oom: kills, message: message)
     }
 
     /// Takes note of an exit and wakes who waits for it.
     func settle(_ key: ContainerKey, _ exit: ExitRecord) async {
         guard var container = containers[key] else { return }
-        if container.status.exit == nil { container.status.exit = exitStatus(key, exit) }
+        if container.status.exit == nil {
+            let ended = exitStatus(key, exit)
+            // It may have found kills, which the record has now.
+            container = containers[key] ?? container
+            container.status.exit = ended
+        }
         if container.status.startedAt == nil, exit.startedAt > 0 { container.status.startedAt = exit.startedAt }
         containers[key] = container
         wake(key)
@@ -234,6 +242,7 @@ actor Sandbox {
         let paths = self.paths
         let cgroup = container.cgroup
         host.sampling.store.close(cgroup)
+        host.oomWatch.remove(cgroup)
         do {
             try await host.removals.run {
                 try cgroups.removeTree(cgroup, deadline: .seconds(10))

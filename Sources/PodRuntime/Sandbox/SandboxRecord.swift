@@ -33,6 +33,11 @@ struct ContainerRecord: Codable, Sendable {
     var hasTerminationMessage: Bool
     /// Its writable layer and cgroup are gone.
     var isCleaned: Bool
+    /// What the levels above had counted when it was started, or when its last kill was looked at.
+    var oomCounts: OOMCounts?
+    /// What is known of kills by the OOM killer that it has survived, and how many of them were told.
+    var oom: OOMKill?
+    var toldKills: Int?
 }
 
 /// Reads and writes facts. Every write is atomic: a reader after a crash finds the old or the new.

@@ -6,6 +6,7 @@ import Synchronization
 final class ShimPoller: Sendable {
     private let epoll: Epoll
     private let clients = Mutex<[UInt64: ShimClient]>([:])
+    private let handlers = Mutex<[UInt64: @Sendable () -> Void]>([:])
     private let next = Mutex<UInt64>(1)
 
     init() throws(SystemError) {
@@ -24,17 +25,34 @@ final class ShimPoller: Sendable {
 
     private func serve(_ events: [Epoll.Event]) {
         let all = clients.withLock { $0 }
-        for event in events { all[event.token]?.receive() }
+        for event in events {
+            if let client = all[event.token] {
+                client.receive()
+            } else {
+                handlers.withLock { $0[event.token] }?()
+            }
+        }
         let now = Monotonic.nanoseconds()
         for client in all.values { client.expire(now) }
     }
 
-    /// From now on `client.receive` is called when its socket has something.
-    func add(_ client: ShimClient) throws(SystemError) {
-        let token = next.withLock { token in
+    private func makeToken() -> UInt64 {
+        next.withLock { token in
             defer { token += 1 }
             return token
         }
+    }
+
+    /// From now on `handler` is called on the poller's thread when a descriptor can be read. It may not block.
+    func add(_ descriptor: FileDescriptor, _ handler: @escaping @Sendable () -> Void) throws(SystemError) {
+        let token = makeToken()
+        handlers.withLock { $0[token] = handler }
+        try epoll.add(descriptor, .readable, token: token)
+    }
+
+    /// From now on `client.receive` is called when its socket has something.
+    func add(_ client: ShimClient) throws(SystemError) {
+        let token = makeToken()
         client.token.withLock { $0 = token }
         clients.withLock { $0[token] = client }
         do { try epoll.add(client.socket, .readable, token: token) } catch {
