@@ -141,8 +141,14 @@ let package = Package(
         // Measures a running node from outside (`make bench`).
         .executableTarget(
             name: "benchmark",
-            dependencies: ["KubernetesAPI", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "KubernetesAPI", "PodRuntime", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict),
+        // What sampling costs at least, in C, beside our own.
+        .executableTarget(
+            name: "sampler-loop", path: "Tests/sampler-loop", cSettings: [.define("_GNU_SOURCE")],
+            linkerSettings: staticExecutable),
         // The containers' program in tests and benchmarks.
         .executableTarget(
             name: "payload", path: "Tests/payload",

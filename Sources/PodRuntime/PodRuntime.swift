@@ -50,7 +50,7 @@ public final class PodRuntime: Runtime {
             filter = nil
         }
         let (poller, watch) = try RuntimeError.wrapping(.sandbox, step: "poller") {
-            let (poller, watch) = (try ShimPoller(), try OOMWatch())
+            let (poller, watch) = (try ShimPoller(), try OOMWatch(cgroups: prepared.0))
             try poller.add(watch.inotify.descriptor) { watch.serve() }
             return (poller, watch)
         }

@@ -2,11 +2,20 @@ import ArgumentParser
 import Foundation
 import KubernetesAPI
 
-/// `make bench`: measures a running node from outside and writes the figures as Markdown.
+/// `make bench`: measures, and writes the figures as Markdown.
 @main
 struct BenchmarkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "benchmark", abstract: "Measure a running node through its API.")
+        commandName: "benchmark", abstract: "Measure a running node, and its parts.",
+        subcommands: [NodeCommand.self, SamplingCommand.self], defaultSubcommand: NodeCommand.self)
+}
+
+/// Progress goes to standard error, so that standard output is the table.
+func progress(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
+
+struct NodeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node", abstract: "Measure a running node through its API.")
 
     @Option(help: "Kubeconfig of the node. Without a node only the peer is measured, and its row is printed.")
     var kubeconfig: String?
@@ -52,10 +61,5 @@ struct BenchmarkCommand: AsyncParsableCommand {
         try await transport.shutdown()
         print(Figure.header)
         for figure in figures { print(figure.row) }
-    }
-
-    /// Progress goes to standard error, so that standard output is the table.
-    private func progress(_ text: String) {
-        FileHandle.standardError.write(Data("\(text)\n".utf8))
     }
 }

@@ -1,91 +1,8 @@
 import Foundation
 import LinuxKernel
-import Logging
 import Testing
 
 @testable import PodRuntime
-
-/// Set by scripts/test-vm in the machine that it boots.
-private let inVirtualMachine = ProcessInfo.processInfo.environment["MINIKUBE_LITE_VM"] == "1"
-
-/// One image: the payload, a static program, and nothing else.
-private struct PayloadImage: LayerProvider {
-    let directory: String
-    let info = ImageInfo(
-        references: ["payload:latest"], id: "sha256:payload", digest: "sha256:payload", size: 0, created: 0,
-        configuration: ImageConfiguration(entrypoint: ["/payload"]))
-
-    func resolve(_ reference: String) async throws -> ImageInfo? { reference == "payload" ? info : nil }
-    func list() async throws -> [ImageInfo] { [info] }
-    var location: String { directory }
-    func layers(of image: ImageInfo) throws -> [String] { [directory] }
-}
-
-/// A node with strict enforcement in a virtual machine, where all controllers of cgroup v2 are there.
-private struct LimitedNode {
-    let runtime: PodRuntime
-    let directory: String
-
-    static func with(_ number: Int, _ body: (LimitedNode) async throws -> Void) async throws {
-        let directory = NSTemporaryDirectory() + "mlvm\(number)"
-        let image = directory + "/image"
-        try FileAccess.makeDirectories(image)
-        let binaries = FileAccess.split(try FileAccess.linkTarget("/proc/self/exe")).directory
-        try FileManager.default.copyItem(atPath: binaries + "/payload", toPath: image + "/payload")
-        let mount = try #require(try CgroupMount.find().unified)
-        var logger = Logger(label: "vm")
-        logger.logLevel = .error
-        let runtime = try await PodRuntime(
-            configuration: RuntimeConfiguration(
-                runDirectory: directory + "/run", dataDirectory: directory + "/data",
-                cgroupParent: "\(mount)/mlvm\(number)", bridge: "mlvm\(number)", podCIDR: "10.170.\(number).0/24",
-                bestEffort: false, shimExecutable: binaries + "/pod-shim",
-                unpackerExecutable: binaries + "/image-unpacker"),
-            images: PayloadImage(directory: image), logger: logger)
-        let node = LimitedNode(runtime: runtime, directory: directory)
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(node)) } catch { result = .failure(error) }
-        for status in try await runtime.recover() { try await runtime.removeSandbox(status.id, removeLogs: true) }
-        try await runtime.tearDown()
-        #expect(!FileAccess.exists("\(mount)/mlvm\(number)"))
-        try FileAccess.removeTree(directory)
-        try result.get()
-    }
-
-    /// Starts a pod with one container.
-    func start(
-        _ arguments: [String], limits: CgroupResources, podLimits: CgroupResources = CgroupResources()
-    ) async throws {
-        _ = try await runtime.startSandbox(
-            SandboxConfiguration(
-                id: "a", name: "a", namespace: "vm", hostname: "a", qos: .burstable, resources: podLimits,
-                logDirectory: directory + "/logs"))
-        _ = try await runtime.startContainer(
-            ContainerConfiguration(name: "main", attempt: 0, image: "payload", args: arguments, resources: limits),
-            in: "a")
-    }
-
-    var cgroup: String { "\(runtime.host.cgroups.directory(of: .burstable))/poda/main-0" }
-
-    func exit() async throws -> ContainerExit {
-        let sandbox = try #require(runtime.find("a"))
-        #expect(await sandbox.waitForExit(ContainerKey(name: "main", attempt: 0), upTo: .seconds(120)))
-        return try #require(await runtime.status(of: "a")?.containers.first?.exit)
-    }
-
-    /// The log's first line that begins with a word, when it is there.
-    func line(_ word: String) async throws -> String {
-        let path = try #require(await runtime.status(of: "a")?.containers.first?.logPath)
-        for try await piece in try LogReader().read(path: path, options: LogOptions(follow: true), until: Self.never) {
-            for line in String(decoding: piece, as: UTF8.self).split(separator: "\n") where line.hasPrefix(word) {
-                return String(line)
-            }
-        }
-        return ""
-    }
-
-    private static func never() async { try? await Task.sleep(for: .seconds(120)) }
-}
 
 /// Real limits of cgroup v2, seen from a container that runs into them.
 @Suite(
@@ -94,7 +11,9 @@ private struct LimitedNode {
 struct VMLimitTests {
     @Test func allControllersAreFound() throws {
         let capabilities = try HostCapabilities.detect()
-        #expect(capabilities.controllers.isSuperset(of: ["cpu", "memory", "pids"]))
+        #expect(capabilities.controllers == ["cpu", "memory", "pids", "cpuset", "io", "hugetlb"])
+        #expect(capabilities.hasPressure)
+        #expect(capabilities.hugePages.map(\.name).contains("2MB"))
         #expect(capabilities.missing.isEmpty)
     }
 
@@ -105,6 +24,13 @@ struct VMLimitTests {
             #expect(exit.code == 137)
             #expect(exit.signal == 9)
             #expect(exit.oomKilled)
+            let oom = try #require(exit.oom)
+            #expect(oom.level == .container)
+            #expect(oom.limitBytes == 24 << 20)
+            // The kernel charges in batches: a little below the limit is as far as it comes.
+            #expect((23 << 20)...(24 << 20) ~= oom.usageBytes ?? 0)
+            #expect(oom.containerBytes == oom.usageBytes)
+            #expect(oom.kills == 1)
         }
     }
 
@@ -128,6 +54,56 @@ struct VMLimitTests {
                 ["touch", "64"], limits: CgroupResources(), podLimits: CgroupResources(memoryMax: 24 << 20))
             let exit = try await node.exit()
             #expect(exit.code == 137 && exit.oomKilled)
+            let oom = try #require(exit.oom)
+            #expect(oom.level == .pod)
+            #expect(oom.limitBytes == 24 << 20)
+            #expect((23 << 20)...(24 << 20) ~= oom.usageBytes ?? 0)
+        }
+    }
+
+    @Test func theLimitOfAllPodsIsTheNodes() async throws {
+        try await LimitedNode.with(7) { node in
+            try await node.runtime.updateLevel(.guaranteed, resources: CgroupResources(memoryMax: 32 << 20))
+            #expect(try FileAccess.readText(node.runtime.host.cgroups.parent + "/memory.max") == "\(32 << 20)")
+            try await node.start(["touch", "64"], limits: CgroupResources(memoryMax: 100 << 20))
+            let oom = try #require(try await node.exit().oom)
+            #expect(oom.level == .node)
+            #expect(oom.limitBytes == 32 << 20)
+        }
+    }
+
+    @Test func aClassOfPodsHasItsOwnShare() async throws {
+        try await LimitedNode.with(8) { node in
+            let level = node.runtime.host.cgroups.directory(of: .burstable)
+            try await node.runtime.updateLevel(
+                .burstable, resources: CgroupResources(cpuWeight: 321, memoryLow: 1 << 20))
+            #expect(try FileAccess.readText(level + "/cpu.weight") == "321")
+            #expect(try FileAccess.readText(level + "/memory.low") == "\(1 << 20)")
+            try await node.runtime.updateLevel(.burstable, resources: CgroupResources(cpuWeight: 5))
+            #expect(try FileAccess.readText(level + "/cpu.weight") == "5")
+            #expect(try FileAccess.readText(level + "/memory.low") == "0")
+        }
+    }
+
+    @Test func aContainerThatSurvivesAKillIsTold() async throws {
+        try await LimitedNode.with(9) { node in
+            // Without memory.oom.group only the process is killed that took the most.
+            try await node.start(["child", "64"], limits: CgroupResources(memoryMax: 24 << 20))
+            var told: OOMKill?
+            for await event in node.runtime.events {
+                guard case .oomKilled(let sandbox, let container, let kill) = event else { continue }
+                #expect(sandbox == "a" && container == "main")
+                told = kill
+                break
+            }
+            #expect(told?.level == .container)
+            #expect(told?.limitBytes == 24 << 20)
+            #expect(told?.kills == 1)
+            #expect(try await node.line("child") == "child 9")
+            #expect(await node.runtime.status(of: "a")?.containers.first?.exit == nil)
+            // Its end, later and by itself, still knows.
+            try await node.runtime.stopContainer("main", in: "a", signal: "SIGKILL", grace: .seconds(1))
+            #expect(try await node.exit().oom?.kills == 1)
         }
     }
 

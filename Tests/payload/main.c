@@ -5,6 +5,8 @@
 //   payload signal NUMBER  kills itself with a signal
 //   payload touch MIB      touches so many MiB of memory, prints "touched", then sleeps
 //   payload stages A B     touches A MiB and prints "touched"; on SIGUSR1 B MiB in all, then sleeps
+//   payload child MIB      forks a child that touches so many MiB, prints "child <signal>" when it ends, then sleeps
+//   payload cache FILE MIB writes so many MiB through the page cache and on to the disk, prints "cached", then sleeps
 //   payload write FILE MIB writes so many MiB past the page cache, and prints "wrote"
 //   payload bomb           forks without end, and so does each child
 //   payload fork COUNT     forks children that sleep until one fork fails; prints "forked <n> errno <e>", then sleeps
@@ -112,6 +114,36 @@ static int write_directly(const char *path, long mebibytes)
 	return 0;
 }
 
+static int touch_in_child(long mebibytes)
+{
+	pid_t child = fork();
+	if (child < 0)
+		return 9;
+	if (child == 0)
+		_exit(touch(mebibytes));
+	int status = 0;
+	waitpid(child, &status, 0);
+	say("child", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	sleep_for_ever();
+	return 0;
+}
+
+static int write_through_cache(const char *path, long mebibytes)
+{
+	static char block[1 << 20];
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+	if (fd < 0)
+		return 6;
+	for (long i = 0; i < mebibytes; i++)
+		if (write(fd, block, sizeof block) != sizeof block)
+			return 7;
+	if (fsync(fd) != 0)
+		return 8;
+	say("cached", mebibytes);
+	sleep_for_ever();
+	return 0;
+}
+
 static void print_signals(void)
 {
 	FILE *status = fopen("/proc/self/status", "r");
@@ -146,6 +178,10 @@ int main(int argc, char **argv)
 		return touch(number);
 	} else if (strcmp(verb, "stages") == 0) {
 		return argc == 4 ? touch_in_stages(number, atol(argv[3])) : 2;
+	} else if (strcmp(verb, "child") == 0) {
+		return touch_in_child(number);
+	} else if (strcmp(verb, "cache") == 0) {
+		return argc == 4 ? write_through_cache(argv[2], atol(argv[3])) : 2;
 	} else if (strcmp(verb, "write") == 0) {
 		return argc == 4 ? write_directly(argv[2], atol(argv[3])) : 2;
 	} else if (strcmp(verb, "bomb") == 0) {

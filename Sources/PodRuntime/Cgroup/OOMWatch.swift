@@ -15,8 +15,8 @@ final class OOMWatch: Sendable {
 
     private struct Watched {
         let subject: Subject
-        let file: SampledFile
-        var kills: Int64
+        let cgroup: String
+        var kills: Int
     }
 
     private struct State {
@@ -30,7 +30,10 @@ final class OOMWatch: Sendable {
     let kills: AsyncStream<Subject>
     private let continuation: AsyncStream<Subject>.Continuation
 
-    init() throws(SystemError) {
+    private let cgroups: CgroupTree
+
+    init(cgroups: CgroupTree) throws(SystemError) {
+        self.cgroups = cgroups
         inotify = try Inotify()
         (kills, continuation) = AsyncStream.makeStream(of: Subject.self)
     }
@@ -41,10 +44,9 @@ final class OOMWatch: Sendable {
     ///
     /// - Parameter known: kills that were told before.
     func add(_ cgroup: String, _ subject: Subject, known: Int = 0) {
-        guard let file = try? SampledFile("\(cgroup)/memory.events") else { return }
         let added = state.withLock { state -> Int32? in
             guard let number = try? inotify.add("\(cgroup)/memory.events", Int32(IN_MODIFY)) else { return nil }
-            state.watched[number] = Watched(subject: subject, file: file, kills: Int64(known))
+            state.watched[number] = Watched(subject: subject, cgroup: cgroup, kills: known)
             state.numbers[cgroup] = number
             return number
         }
@@ -71,9 +73,7 @@ final class OOMWatch: Sendable {
             var found: [Subject] = []
             for number in numbers {
                 guard let watched = state.watched[number] else { continue }
-                let kills = SampledFile.withBuffer { buffer in
-                    (try? watched.file.read(buffer)).flatMap { $0 }.map { CgroupSampler.parseEvents($0).oomKill } ?? 0
-                }
+                let kills = cgroups.oomKills(watched.cgroup)
                 guard kills > watched.kills else { continue }
                 state.watched[number]?.kills = kills
                 found.append(watched.subject)
