@@ -28,7 +28,8 @@ extension Experiment {
             }
         return ExperimentBisection(
             factor: factors[bisection.index].name, condition: range.condition.description, lowest: range.lowest,
-            highest: range.highest, tolerance: share)
+            highest: range.highest, tolerance: share,
+            holdsByMajority: range.quorum == .most)
     }
 
     /// What was the same in every trial: image, resources and annotations of the measured container.

@@ -106,7 +106,7 @@ extension ExperimentAnalysis {
         if findings.count > 1 {
             answer.sentence = "With \(curve.label): \(answer.sentence)"
             let others = findings.dropFirst().map { other, finding in
-                "with \(other.label) \(headline(finding, factor, short: true))"
+                "with \(other.label) it is \(headline(finding, factor, short: true))"
             }
             answer.sentence += " \(Wording.capitalized(Wording.list(others, limit: 4)))."
         }

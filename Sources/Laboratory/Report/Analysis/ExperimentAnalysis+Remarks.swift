@@ -42,7 +42,11 @@ extension ExperimentAnalysis {
     private func outliers(_ curve: ResponseCurve, _ measure: ExperimentMeasure) -> [String] {
         curve.levels.flatMap { level -> [String] in
             guard let bounds = level.quantiles.outlierBounds, let median = level.median else { return [] }
-            return level.responses.filter { !bounds.contains($0.value) }.map { response in
+            // Of five values that agree to a hundredth one is easily out of bounds, and nobody would mind.
+            let far = level.responses.filter {
+                !bounds.contains($0.value) && abs($0.value - median) > abs(median) / 10
+            }
+            return far.map { response in
                 "trial \(response.trial) is far from its repeats: \(measure.name) "
                     + "\(measure.unit.text(response.value)), where their median is \(measure.unit.text(median)); "
                     + "it is counted"

@@ -78,13 +78,13 @@ struct Frame: Sendable {
     var bottom: Double
 
     /// Horizontal lines and labels at the left, and the name above: no one has to turn the head to read it.
-    func drawVertical(_ axis: Axis, name: String, into drawing: inout Drawing) {
+    func drawVertical(_ axis: Axis, name: String, nameTop: Double? = nil, into drawing: inout Drawing) {
         for tick in axis.ticks {
             let y = axis.place(tick.value)
             drawing.line(left, y, right, y, "grid")
             drawing.text(left - 8, y + 4, tick.label, "tick", .end)
         }
-        drawing.text(left - 8 > 52 ? 4 : 0, top - 14, name, "name")
+        drawing.text(4, nameTop ?? top - 14, name, "name")
     }
 
     func drawHorizontal(_ axis: Axis, name: String, into drawing: inout Drawing) {

@@ -14,7 +14,7 @@ struct ResponseChart {
             width: width, height: height,
             summary: "\(measure.name) along \(factor.name): \(analysis.answer.sentence)")
         let hasFailures = curves.contains { $0.levels.contains { !$0.failing.isEmpty } }
-        let frame = Frame(left: 66, top: 40, right: width - 18, bottom: height - 52)
+        let frame = Frame(left: 66, top: 52, right: width - 18, bottom: height - 52)
         let plotTop = frame.top + (hasFailures ? 30 : 0)
         let x = FactorAxis(curves.flatMap { $0.levels.map(\.value) }, factor: factor, frame: frame)
         let values = curves.flatMap { $0.levels.flatMap(\.quantiles.sorted) } + [measure.target].compactMap { $0 }
@@ -36,7 +36,7 @@ struct ResponseChart {
             case .higherIsBetter: ", higher is better"
             case .neither: ""
             }
-        frame.drawVertical(y, name: Self.title(measure.name, y.symbol) + better, into: &drawing)
+        frame.drawVertical(y, name: Self.title(measure.name, y.symbol) + better, nameTop: 16, into: &drawing)
         x.draw(factor, frame, into: &drawing)
         if let target = measure.target {
             drawing.line(frame.left, y.place(target), frame.right, y.place(target), "target")
@@ -87,11 +87,11 @@ struct ResponseChart {
     private func line(at value: Double, _ x: FactorAxis, _ frame: Frame, into drawing: inout Drawing) {
         let place = x.place(value)
         drawing.line(place, frame.top, place, frame.bottom, "answerline")
-        let isRight = place > (frame.left + frame.right) / 2
-        // The measure's name stands at the left above the plot; the answer's label keeps to its line.
+        // Between the measure's name and the plot, so that it collides with nothing.
+        let isFarRight = place > frame.right - 60
         drawing.text(
-            min(max(place, frame.left + 250), frame.right), frame.top - 14, analysis.answer.headline, "answernote",
-            isRight && place > frame.right - 60 ? .end : .middle)
+            isFarRight ? frame.right : place, frame.top - 8, analysis.answer.headline, "answernote",
+            isFarRight ? .end : .middle)
     }
 
     private func drawBand(

@@ -9,7 +9,7 @@ struct SurvivalChart {
         var drawing = Drawing(
             width: width, height: height,
             summary: "share of trials that held, along \(factor.name): \(analysis.answer.sentence)")
-        let upper = Frame(left: 66, top: 40, right: width - 18, bottom: height * 0.5)
+        let upper = Frame(left: 66, top: 52, right: width - 18, bottom: height * 0.5)
         let lower = Frame(left: 66, top: height * 0.5 + 44, right: width - 18, bottom: height - 52)
         var x = Axis(
             values: threshold.sides.map(\.value), isLogarithmic: factor.scale == .logarithmic, includesZero: false,
@@ -20,7 +20,7 @@ struct SurvivalChart {
             padding: 0.06)
         share.ticks = [0, 50, 100].map { Axis.Tick(value: $0, label: "\(Int($0))") }
         drawAnswer(x, upper, lower, into: &drawing)
-        upper.drawVertical(share, name: "trials that held (%)", into: &drawing)
+        upper.drawVertical(share, name: "trials that held (%)", nameTop: 16, into: &drawing)
         drawing.line(upper.left, upper.bottom, upper.right, upper.bottom, "axis")
         drawShares(x, share, into: &drawing)
         drawSearch(x, lower, into: &drawing)
@@ -40,7 +40,7 @@ struct SurvivalChart {
         drawing.line(place, upper.top, place, lower.bottom, "answerline")
         let anchor: Drawing.Anchor = place > upper.right - 80 ? .end : .middle
         drawing.text(
-            min(max(place, upper.left + 190), upper.right), upper.top - 14, analysis.answer.headline, "answernote",
+            min(place, upper.right), upper.top - 8, analysis.answer.headline, "answernote",
             anchor)
     }
 
@@ -79,10 +79,12 @@ struct SurvivalChart {
         }
         drawing.polyline(places, "path")
         for (step, place) in zip(steps, places) {
-            for (index, trial) in step.enumerated() {
+            var counts = (left: 0, right: 0)
+            for trial in step {
                 // Away from the threshold, so that no mark seems to lie on the wrong side of it.
                 let isRight = trial.cameThrough == (analysis.description.bisection?.holdsAbove ?? true)
-                let shift = Double(index) * min(9, 60 / Double(step.count)) * (isRight ? 1 : -1)
+                let shift = Double(isRight ? counts.right : -counts.left) * min(8, 30 / Double(step.count))
+                if isRight { counts.right += 1 } else { counts.left += 1 }
                 drawing.mark(
                     trial.id, place.x + shift, place.y,
                     isGood: trial.cameThrough, TrialText.title(trial, nil, nil, analysis.description))

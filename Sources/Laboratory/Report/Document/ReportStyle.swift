@@ -22,6 +22,7 @@ enum ReportStyle {
         h3 { font-size: 15px; margin: 0 0 6px; color: var(--muted); font-weight: 600; }
         section.answer { display: flex; gap: 24px; align-items: center; border-left: 6px solid var(--answerline);
           padding: 4px 0 4px 18px; margin-bottom: 16px; }
+        section.answer > div:first-child { flex: none; max-width: 430px; }
         .headline { font-size: 40px; line-height: 1.1; font-weight: 700; white-space: nowrap; margin: 0; }
         .headline.long { font-size: 28px; white-space: normal; max-width: 420px; }
         .caption { margin: 4px 0 0; font-size: 13px; color: var(--muted); max-width: 420px; }
@@ -77,6 +78,7 @@ enum ReportStyle {
         .mark path { fill: none; stroke: var(--c); stroke-width: 2.4; stroke-linecap: round; }
         .mark:hover circle, .mark.chosen circle { stroke: var(--text); stroke-width: 2; fill-opacity: 1; }
         .mark.chosen path, .mark:hover path { stroke-width: 4; }
+        .series { overflow-x: auto; } .series > * { min-width: 860px; }
         .row { display: grid; gap: 10px; align-items: center; border-top: 1px solid var(--grid); padding: 4px 0; }
         .row.head { border: 0; font-weight: 600; font-size: 13px; align-items: end; }
         .row .what { font-size: 12.5px; overflow-wrap: anywhere; } .row .what a { color: inherit; }

@@ -86,8 +86,10 @@ struct TrialSections {
             <h2>Time series</h2>
             <p class="small-print">One row per trial, the same scales in all rows. The line is the middle of each slice of \
             time, the shade reaches from its least to its largest sample. A dotted upright is the trial's end.\(limitText)</p>
+            <div class="series">
             <div class="row head" style="\(columns)"><div></div>\(heads)</div>
             \(open.map(row))\(rest)
+            </div>
             """
     }
 
