@@ -56,13 +56,15 @@ actor UsageSampler {
     /// A round of now, and an earlier one to compare it with: `shortestWindow` or more before it.
     func window() async throws -> UsageWindow {
         asked()
-        let first = try await round()
-        if let earlier = baseline(for: first) { return UsageWindow(earlier: earlier, now: first) }
-        let oldest = baselines.first?.time ?? first.time
-        let rest = Self.shortestWindow - (first.time - oldest) / 1000
-        try await time.sleep(for: .microseconds(max(rest, 1)))
-        let second = try await round()
-        return UsageWindow(earlier: baseline(for: second) ?? first, now: second)
+        var round = try await round()
+        // The second round is far enough from the first, unless somebody else's came between and was fresh enough.
+        for _ in 0..<4 {
+            if let earlier = baseline(for: round) { return UsageWindow(earlier: earlier, now: round) }
+            let age = (round.time - (baselines.first?.time ?? round.time)) / 1000
+            try await time.sleep(for: .microseconds(max(Self.shortestWindow - age, Self.freshness)))
+            round = try await self.round()
+        }
+        return UsageWindow(earlier: baseline(for: round) ?? round, now: round)
     }
 
     private var now: Int64 { time.preciseNow.microseconds }

@@ -10,7 +10,8 @@ extension PodRuntime {
                 // One that has ended meanwhile is left out.
                 guard let statistics = try? sampling.store.sample(container.cgroup) else { continue }
                 result.containers[container.name] = ContainerStatistics(
-                    attempt: container.attempt, startedAt: container.startedAt, cgroup: statistics)
+                    attempt: container.attempt, startedAt: container.startedAt, cgroup: statistics,
+                    processes: statistics.memory == nil ? .read(cgroup: container.cgroup) : nil)
             }
             result.network = subject.device.flatMap { sampling.network?.pod(device: $0) }
             return result
