@@ -70,6 +70,7 @@ struct NodeService {
             client: APIClient(transport: controlPlane.transport), runtime: runtime, configuration: node,
             logger: logger)
         controlPlane.setLogSource(agent)
+        controlPlane.setKubelet(agent)
 
         // The group stops its services in the reverse of this order.
         var configuration = ServiceGroupConfiguration(
