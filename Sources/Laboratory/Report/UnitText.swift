@@ -80,6 +80,12 @@ extension ExperimentUnit {
 }
 
 extension ExperimentFactor {
+    /// `cpu.weight 100`; with an equals sign where the name is more than a word: `weight of the program = 10`.
+    func setting(_ value: ExperimentValue?) -> String {
+        let text = value.map(text) ?? "?"
+        return name.contains(" ") ? "\(name)\u{A0}=\u{A0}\(text)" : "\(name)\u{A0}\(text)"
+    }
+
     /// A value of this factor for a reader.
     func text(_ value: ExperimentValue) -> String {
         switch value {

@@ -66,7 +66,7 @@ import Testing
     @Test func aNeighbourIsKeptInCheck() throws {
         let folder = Folder("neighbour")
         let report = try write(try SyntheticExperiment.neighbour(at: folder.path))
-        #expect(report.answer.hasPrefix("throughput: "))
+        #expect(report.answer.hasPrefix("throughput: −50 % → −8.5 % ("))
         let recommendation = try analysis(folder.path).recommendation
         #expect(recommendation.title == "cpu.weight: 1000")
         #expect(recommendation.yaml?.contains("web.cgroup.minikube-lite/cpu.weight: \"1000\"") == true)

@@ -190,13 +190,13 @@ enum SyntheticExperiment {
                 question: "Does cpu.weight keep a noisy neighbour from slowing the server down?",
                 factors: [
                     ExperimentFactor(
-                        name: "neighbour", knob: "load", unit: .none, scale: .category,
-                        values: [.word("idle"), .word("busy")]),
-                    ExperimentFactor(
                         name: "cpu.weight", knob: "cpu.weight", container: "web", unit: .none, scale: .category,
                         values: [.number(100), .number(1000)]),
+                    ExperimentFactor(
+                        name: "neighbour", knob: "LOAD", container: "noisy/spin", unit: .none, scale: .category,
+                        values: [.word("idle"), .word("busy")]),
                 ],
-                baseline: ["neighbour": .word("idle"), "cpu.weight": .number(100)], fixed: ["cpuset.cpus": "1"],
+                baseline: ["neighbour": .word("idle")], fixed: ["cpuset.cpus": "1"],
                 measures: [
                     ExperimentMeasure(name: "throughput", unit: .perSecond, direction: .higherIsBetter),
                     ExperimentMeasure(name: "p99", unit: .milliseconds, direction: .lowerIsBetter),

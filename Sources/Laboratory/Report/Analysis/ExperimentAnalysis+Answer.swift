@@ -150,10 +150,11 @@ extension ExperimentAnalysis {
                 headline: headline, caption: "\(factor.name) from which \(measure.name) meets its target",
                 sentence: text, qualifiers: resolution)
         case .targetMissed(let target):
+            let unlimited = finding.unlimited.map { " Without a limit it is \(interval($0, measure))." } ?? ""
             return Answer(
                 headline: headline, caption: "\(factor.name) for \(measure.name) to meet its target",
                 sentence: "No value tried meets the target of \(measure.unit.text(target)): at \(factor.name) "
-                    + "\(value), the last one, the median of \(measure.name) is \(at).")
+                    + "\(value), the last one, the median of \(measure.name) is \(at).\(unlimited)")
         case .knee(let share, let neighbours):
             var text =
                 "\(measure.name) stops gaining at \(factor.name) \(value): its median there is " + at
@@ -200,8 +201,7 @@ extension ExperimentAnalysis {
             return effect.curve.label.isEmpty ? words : "\(words) with \(effect.curve.label)"
         }
         let contrast =
-            "\(factor.name) \(factor.text(level.level.value)) instead of "
-            + factor.text(level.reference.value)
+            "\(factor.setting(level.level.value)) instead of \(factor.text(level.reference.value))"
         let labels = chosen.prefix(3).map(\.curve.label).filter { !$0.isEmpty }.joined(separator: " → ")
         let certainty = chosen.map(\.comparison.interval.certainty).min() ?? 0
         return Answer(

@@ -80,7 +80,8 @@ struct ExperimentAnalysis: Sendable {
         return asked ?? measured.first
     }
 
-    /// The factor of the bisection; else the one with most numbers; else the first.
+    /// The factor of the bisection; else the one with most numbers; else the one whose effect is asked for by a
+    /// baseline; else the first.
     private static func mainFactor(_ description: ExperimentDescription) -> ExperimentFactor? {
         if let bisection = description.bisection {
             return description.factors.first { $0.name == bisection.factor }
@@ -89,7 +90,8 @@ struct ExperimentAnalysis: Sendable {
             factor.scale != .category && factor.values.filter { $0.number != nil }.count >= 3
         }
         let most = numeric.map(\.values.count).max()
-        return numeric.first { $0.values.count == most } ?? description.factors.first
+        return numeric.first { $0.values.count == most }
+            ?? description.factors.first { description.baseline[$0.name] != nil } ?? description.factors.first
     }
 
     private static func curves(
@@ -115,8 +117,7 @@ struct ExperimentAnalysis: Sendable {
                         ? (place($0.value, factor), $0.value) < (place($1.value, factor), $1.value)
                         : $0.value < $1.value
                 }
-            let label = others.map { "\($0.name)\u{A0}\(key[$0.name].map($0.text) ?? "?")" }
-                .joined(separator: ", ")
+            let label = others.map { $0.setting(key[$0.name]) }.joined(separator: ", ")
             return ResponseCurve(label: label, others: key, levels: levels)
         }
     }

@@ -18,12 +18,15 @@ struct ResponseFinding: Sendable {
     var before: Level?
     /// The level at the far end.
     var last: Level
+    /// What there is without a limit, where that was tried.
+    var unlimited: Level?
 
     /// Nil where no level has a median.
     init?(_ curve: ResponseCurve, measure: ExperimentMeasure, factor: ExperimentFactor, seed: UInt64) {
         let levels = curve.levels.filter { $0.value.number != nil && $0.median != nil }
         guard let last = levels.last else { return nil }
         self.last = last
+        unlimited = curve.levels.first { $0.value == .word("max") && $0.median != nil }
         let lowerIsBetter = measure.direction != .higherIsBetter
         if let target = measure.target, measure.direction != .neither {
             func meets(_ value: Double?) -> Bool { value.map { lowerIsBetter ? $0 <= target : $0 >= target } ?? false }

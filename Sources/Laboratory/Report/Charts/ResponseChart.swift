@@ -147,9 +147,7 @@ struct ResponseChart {
 /// One trial in a few words, for a mark's title.
 enum TrialText {
     static func settings(_ trial: ExperimentTrial, _ description: ExperimentDescription) -> String {
-        description.factors.map { factor in
-            "\(factor.name) \(trial.values[factor.name].map(factor.text) ?? "?")"
-        }.joined(separator: ", ")
+        description.factors.map { $0.setting(trial.values[$0.name]) }.joined(separator: ", ")
     }
 
     static func title(
