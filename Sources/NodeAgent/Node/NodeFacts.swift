@@ -68,6 +68,13 @@ struct NodeFacts: Sendable {
         division(configuration, capacity(configuration, capabilities)).problems
     }
 
+    /// That all controllers are here, and which of their files this kernel lacks.
+    static func enforced(_ capabilities: HostCapabilities) -> String {
+        let lacking = capabilities.missingFiles.sorted { $0.key < $1.key }.map(\.value)
+        return "every controller of cgroup v2 that limits need is available"
+            + (lacking.isEmpty ? "" : "; " + lacking.joined(separator: "; "))
+    }
+
     /// Which limits this host does not enforce and why, and what that means for pods; nil where it enforces all.
     static func unenforced(_ capabilities: HostCapabilities, bestEffort: Bool) -> String? {
         guard !capabilities.missing.isEmpty else { return nil }

@@ -10,6 +10,8 @@ struct NodeRegistrar: Sendable {
     static let statusPeriod = Duration.seconds(300)
     static let leaseNamespace = "kube-node-lease"
     static let maxImages = 50
+    /// What the pods' supervisors take beside their pods: `supervisors=3,memory=1230Ki,memory-per-pod=410Ki`.
+    static let overheadAnnotation = "minikube-lite/system-overhead"
 
     let client: APIClient
     let runtime: any Runtime
@@ -59,6 +61,7 @@ struct NodeRegistrar: Sendable {
                     announce(status, before: told)
                     told = status
                     sinceStatus = time.stopwatch()
+                    try await tellOverhead()
                 } catch {
                     logger.warning("node status not written", metadata: ["error": "\(error)"])
                 }
@@ -101,6 +104,25 @@ struct NodeRegistrar: Sendable {
             // Someone has deleted the node; it is there.
             try await register()
         }
+    }
+
+    /// The supervisors are not in their pods' cgroups: what they take is the system's, and comes out of what is reserved
+    /// for it. Told with the status, at most every five minutes.
+    private func tellOverhead() async throws {
+        guard let node = try? await runtime.nodeStatistics() else { return }
+        var words = ["supervisors=\(node.supervisors)"]
+        if let used = node.system.memory?.current, node.supervisors > 0 {
+            words.append("memory=\(used >> 10)Ki")
+            words.append("memory-per-pod=\((used / Int64(node.supervisors)) >> 10)Ki")
+            if used > configuration.pressure.reserved("memory").value {
+                logger.warning(
+                    "the pods' supervisors take more memory than is reserved for the system",
+                    metadata: ["bytes": "\(used)"])
+            }
+        }
+        _ = try await client.patch(
+            Node.self, configuration.nodeName, .merge,
+            ["metadata": ["annotations": [Self.overheadAnnotation: .string(words.joined(separator: ","))]]])
     }
 
     private func announce(_ status: NodeStatus, before: NodeStatus?) {
@@ -179,7 +201,7 @@ struct NodeRegistrar: Sendable {
             condition(
                 NodeConditionType(rawValue: OwnConditionType.limitsEnforced), facts.unenforced == nil,
                 facts.unenforced == nil ? NodeReason.allControllers : NodeReason.controllerMissing,
-                facts.unenforced ?? "every limit that a pod can ask for is enforced by cgroup v2", previous),
+                facts.unenforced ?? NodeFacts.enforced(runtime.capabilities), previous),
             condition(.ready, true, NodeReason.kubeletReady, "kubelet is posting ready status", previous),
         ]
     }
