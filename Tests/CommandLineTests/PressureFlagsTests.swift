@@ -71,3 +71,32 @@ import Testing
         #expect(try PressureFlags.parse(flags.words).options == flags.options)
     }
 }
+
+@Suite struct ForwardingTests {
+    @Test func `chains that drop what is forwarded are named`() {
+        let text = """
+            table ip filter {
+            \tchain INPUT {
+            \t\ttype filter hook input priority filter; policy drop;
+            \t}
+            \tchain FORWARD {
+            \t\ttype filter hook forward priority filter; policy drop;
+            \t}
+            \tchain DOCKER {
+            \t}
+            }
+            table inet other {
+            \tchain forward {
+            \t\ttype filter hook forward priority filter; policy accept;
+            \t}
+            }
+            table bridge filter {
+            \tchain FORWARD {
+            \t\ttype filter hook forward priority filter; policy drop;
+            \t}
+            }
+            """
+        #expect(Examination.droppingChains(text) == ["ip filter FORWARD"])
+        #expect(Examination.droppingChains("").isEmpty)
+    }
+}

@@ -10,7 +10,9 @@ struct Examination {
     func all() -> [Finding] {
         [privileges(), capabilities(), kernel()] + limits() + namespaces()
             + [module("overlay", "overlayfs"), module("bridge", "bridge"), module("veth", "veth")]
-            + [module("nf_tables", "nftables"), openFiles(), space(), listener()] + companions() + [kubectl()]
+            + [module("nf_tables", "nftables"), forwarding(), openFiles(), space(), listener()] + companions() + [
+                kubectl()
+            ]
             + instance()
     }
 
@@ -61,32 +63,6 @@ struct Examination {
                 "kernel", .broken, "Linux \(release)", remedy: "Linux 5.14 or later is needed (Debian 12 has 6.1)")
         }
         return Finding("kernel", .ok, "Linux \(release)")
-    }
-
-    // MARK: Limits
-
-    /// Which limits can be enforced here.
-    func limits() -> [Finding] {
-        do {
-            guard let mount = try CgroupMount.find().unified else {
-                return [
-                    Finding(
-                        "cgroup v2", .broken, "not mounted",
-                        remedy: "mount -t cgroup2 none /sys/fs/cgroup, or boot with systemd.unified_cgroup_hierarchy=1")
-                ]
-            }
-            let host = try HostCapabilities.detect()
-            let controllers = ["cpu", "memory", "pids"].map { name in
-                host.controllers.contains(name)
-                    ? Finding("cgroup controller \(name)", .ok, "can be enforced")
-                    : Finding(
-                        "cgroup controller \(name)", .degraded, "its limits cannot be enforced",
-                        remedy: host.missing[name] ?? "start the node with --cgroup-enforcement=best-effort")
-            }
-            return [Finding("cgroup v2", .ok, "mounted at \(mount)")] + controllers
-        } catch {
-            return [Finding("cgroup v2", .broken, "\(error)")]
-        }
     }
 
     // MARK: What pods are made of
@@ -202,10 +178,7 @@ struct Examination {
     }
 
     private func kubectl() -> Finding {
-        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-        if let found = folders.first(where: { FileManager.default.isExecutableFile(atPath: "\($0)/kubectl") }) {
-            return Finding("kubectl", .ok, "\(found)/kubectl")
-        }
+        if let found = program("kubectl") { return Finding("kubectl", .ok, found) }
         return Finding(
             "kubectl", .ok, "not installed; minikube-lite's own verbs do (or apt-get install kubernetes-client)")
     }
