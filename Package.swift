@@ -20,6 +20,7 @@ let package = Package(
         .executable(name: "pod-shim", targets: ["pod-shim"]),
         .executable(name: "image-unpacker", targets: ["image-unpacker"]),
         .executable(name: "myapp", targets: ["myapp"]),
+        .executable(name: "workload", targets: ["workload"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -137,6 +138,12 @@ let package = Package(
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         // The demo server of examples/deployment.yaml; part of rootfs/myapp.
         .executableTarget(name: "myapp", swiftSettings: strict, linkerSettings: staticExecutable),
+
+        // What the experiments of examples/experiments put limits on; part of rootfs/workload.
+        .executableTarget(
+            name: "workload",
+            cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+            linkerSettings: staticExecutable),
 
         // Measures a running node from outside (`make bench`).
         .executableTarget(

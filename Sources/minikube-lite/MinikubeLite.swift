@@ -12,7 +12,8 @@ struct MinikubeLite: AsyncParsableCommand {
         abstract: "A one-node Kubernetes on this Linux machine: real processes, namespaces and cgroups.",
         discussion: """
             Exit codes: 0 done; 1 refused or failed; 64 wrong usage; 69 the API server cannot be reached; \
-            75 a deadline passed.
+            75 a deadline passed; \
+            130 interrupted.
             """,
         version: Version.current,
         groupedSubcommands: [
@@ -28,6 +29,7 @@ struct MinikubeLite: AsyncParsableCommand {
                     ApplyCommand.self, GetCommand.self, LogsCommand.self, DeleteCommand.self, ScaleCommand.self,
                     SetCommand.self, RolloutCommand.self, RunCommand.self, CreateCommand.self, TopCommand.self,
                 ]),
+            CommandGroup(name: "The laboratory", subcommands: [ExperimentCommand.self]),
         ])
 
     static func main() async {

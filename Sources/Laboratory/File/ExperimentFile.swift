@@ -22,8 +22,10 @@ public enum ExperimentFile {
         return try parse(bytes, folder: FileAccess.split(path).directory)
     }
 
+    /// Reads and checks the bytes of a file.
+    ///
     /// - Parameter folder: what `templateFile` is relative to.
-    static func parse(_ bytes: [UInt8], folder: String) throws(LaboratoryError) -> Experiment {
+    public static func parse(_ bytes: [UInt8], folder: String) throws(LaboratoryError) -> Experiment {
         let documents: [JSONValue]
         do {
             documents = try YAMLDocuments.read(String(decoding: bytes, as: UTF8.self))

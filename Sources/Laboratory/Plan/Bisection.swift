@@ -4,7 +4,8 @@
 /// the lower one, then the middle of what is left. A value counts as failing where its trials miss the quorum, and the
 /// answer is the smallest value that held above every failing one: noise, or a workload that fails again at larger
 /// values, moves the answer up and never hides a failure. The answer is tried again (`confirmations`) before it counts;
-/// where that fails, the search goes on above it.
+/// where that fails, the search goes on above it. As soon as one value was seen both to hold and to fail, every value has
+/// to hold as often as an answer before anything below it is tried: else noise would be met again at each next value.
 struct Bisection {
     struct Votes: Hashable {
         var holds = 0
@@ -50,6 +51,8 @@ struct Bisection {
         guard let holding = known.filter({ holds($0) && $0 > (failing ?? -.infinity) }).min() else {
             return .neverHolds
         }
+        let isNoisy = votes.values.contains { $0.holds > 0 && $0.fails > 0 }
+        if isNoisy, let step = missing(holding, repeats + range.confirmations) { return step }
         if let failing, holding - failing > range.allowedWidth(below: holding) {
             let middle = round((failing + holding) / 2)
             // Nothing lies between two neighbours of the knob's grain.

@@ -8,6 +8,8 @@ struct CommandFailure: Error, CustomStringConvertible {
         case usage = 64
         case unreachable = 69
         case deadline = 75
+        /// By SIGINT, as a shell tells it.
+        case interrupted = 130
     }
 
     let message: String
