@@ -5,12 +5,12 @@ enum ReportStyle {
           --page: #ffffff; --card: #f6f8fa; --text: #1b1f24; --muted: #57606a; --line: #d0d7de; --grid: #e4e8ec;
           --s0: #0067a8; --s1: #a4397e; --s2: #00805e; --s3: #8a6d00; --s4: #3d9bd6; --s5: #5b5b5b;
           --bad: #c74a00; --answer: #fff1bf; --answerline: #8a6500; --target: #00805e; }
-        @media (prefers-color-scheme: dark) { :root {
+        @media screen and (prefers-color-scheme: dark) { :root {
           --page: #0f1318; --card: #191f27; --text: #e8ecf1; --muted: #9ba7b4; --line: #333c47; --grid: #262e38;
           --s0: #58b4f0; --s1: #ea8fc6; --s2: #3fcf9f; --s3: #d8b542; --s4: #9ad4ff; --s5: #b8b8b8;
           --bad: #ff8a4c; --answer: #3d3413; --answerline: #e8c34a; --target: #3fcf9f; } }
         @media print { :root { --card: #ffffff; } .copy, .hint { display: none; }
-          figure, .row, section.answer, aside { break-inside: avoid; } details > * { display: block; } }
+          figure, .row, section.answer, aside { break-inside: avoid; } details::details-content { content-visibility: visible; } }
         * { box-sizing: border-box; }
         body { margin: 0; background: var(--page); color: var(--text);
           font: 15px/1.45 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
