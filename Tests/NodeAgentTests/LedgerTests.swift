@@ -45,13 +45,17 @@ struct LedgerTests {
     @Test func theOrderOfThoseWhoWait() {
         let ledger = Self.ledger()
         _ = ledger.admit(Self.pod("big", cpu: "2"), isKnown: false)
-        var inboxes: [String: PodInbox] = [:]
-        for (name, priority, guaranteed) in [
+        let waiting: [(String, Int32, Bool)] = [
             ("early", 0, false), ("late", 0, false), ("classy", 0, true), ("first", 100, false),
-        ] as [(String, Int32, Bool)] {
+        ]
+        var inboxes: [String: PodInbox] = [:]
+        for (name, priority, guaranteed) in waiting {
             _ = ledger.admit(Self.pod(name, cpu: "500m", priority: priority, guaranteed: guaranteed), isKnown: false)
-            inboxes[name] = PodInbox()
-            inboxes[name].map { ledger.attach($0, to: "uid-\(name)") }
+            let inbox = PodInbox()
+            ledger.attach(inbox, to: "uid-\(name)")
+            inboxes[name] = inbox
+        }
+        for (name, priority, guaranteed) in waiting {
             let wanted = Self.pod(name, cpu: "1200m", priority: priority, guaranteed: guaranteed)
             guard case .deferred = ledger.resize(wanted) else {
                 #expect(Bool(false), "\(name) does not wait")
@@ -62,6 +66,8 @@ struct LedgerTests {
         ledger.release("uid-big")
         let given = inboxes.filter { !Self.granted($0.value).isEmpty }.map(\.key).sorted()
         #expect(given == ["classy", "first"])
+        // 1200m are free again, enough for one of the others and a half.
+        _ = ledger.admit(Self.pod("newcomer", cpu: "500m"), isKnown: false)
         ledger.release("uid-classy")
         #expect(inboxes.filter { !Self.granted($0.value).isEmpty }.map(\.key) == ["early"])
     }
