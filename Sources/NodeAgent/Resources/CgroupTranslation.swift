@@ -130,10 +130,10 @@ struct CgroupTranslation: Sendable {
         let requests = spec.effectiveRequests
         var result = CgroupResources(cpuPeriod: options.cpuCFSQuotaPeriod)
         if !hasExclusiveCPUs {
-            result.cpuQuota = declaredLimit("cpu", spec).flatMap { cpuQuota(milliCPU: $0.milliValue) }
+            result.cpuQuota = limit("cpu", of: spec).flatMap { cpuQuota(milliCPU: $0.milliValue) }
         }
         result.cpuWeight = cpuWeight(milliCPU: requests["cpu"]?.milliValue ?? 0)
-        result.memoryMax = declaredLimit("memory", spec)?.value
+        result.memoryMax = limit("memory", of: spec)?.value
         // Each container has its own bound; a limit that does not speak of swap would allow the pod none.
         if result.memoryMax != nil { result.memorySwapMax = .max }
         protect(&result, request: requests["memory"]?.value ?? 0, of: pod)
@@ -145,25 +145,10 @@ struct CgroupTranslation: Sendable {
         return result
     }
 
-    /// The pod's own limit, or the sum over its containers where every one of them has a limit; overhead is added to
-    /// a sum. Nil where the pod is unlimited.
-    func declaredLimit(_ name: String, _ spec: PodSpec) -> Quantity? {
-        if let own = spec.resources?.limits[name], own.sign > 0 { return own }
-        let all = spec.containers + spec.initContainers
-        guard all.allSatisfy({ ($0.resources.limits[name]?.sign ?? 0) > 0 }) else { return nil }
-        func limit(_ container: Container) -> Quantity { container.resources.limits[name] ?? "0" }
-        var running = spec.containers.reduce(Quantity("0")) { $0 + limit($1) }
-        var sidecars: Quantity = "0"
-        var starting: Quantity = "0"
-        for container in spec.initContainers {
-            if container.isSidecar {
-                running += limit(container)
-                sidecars += limit(container)
-            }
-            // One that ends is alone with the sidecars before it.
-            starting = max(starting, container.isSidecar ? sidecars : sidecars + limit(container))
-        }
-        return max(running, starting) + (spec.overhead[name] ?? "0")
+    /// The pod's own limit, or the sum over its containers where every one of them has a limit. Nil where the pod is
+    /// unlimited.
+    private func limit(_ name: String, of spec: PodSpec) -> Quantity? {
+        spec.isLimited(name) ? spec.effectiveLimits[name] : nil
     }
 
     // MARK: Levels
