@@ -15,6 +15,9 @@ struct TestCluster {
     var kubeconfig: String { directory + "/admin.kubeconfig" }
     var server: String { "https://127.0.0.1:\(plane.port)" }
 
+    /// The node that the control plane is told of.
+    let nodeName = "minikube-lite"
+
     static let hasKubectl = ["/usr/bin/kubectl", "/usr/local/bin/kubectl"].contains {
         FileManager.default.isExecutableFile(atPath: $0)
     }

@@ -142,7 +142,7 @@ import Testing
                 pods.first?.status.phase == .pending
                     && pods.first?.status.conditions.contains {
                         $0.type == .podScheduled && $0.reason == "Unschedulable"
-                            && $0.message == "0/1 nodes are available: 1 Insufficient memory."
+                            && $0.message.hasPrefix("0/1 nodes are available: 1 Insufficient memory. preemption: 0/1 ")
                     } == true
             }
         }

@@ -27,15 +27,32 @@ import Testing
     @Test func theReasonsAreTheSchedulers() {
         #expect(message(pod(), []) == "no nodes available to schedule pods")
         #expect(
-            message(pod(memory: "9Gi"), [Sample.node()]) == "0/1 nodes are available: 1 Insufficient memory.")
+            message(pod(memory: "9Gi"), [Sample.node()])
+                == Self.told("1 Insufficient memory", "1 Preemption is not helpful for scheduling"))
         #expect(
             message(pod(cpu: "4001m", memory: "9Gi"), [Sample.node()])
-                == "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory.")
-        #expect(message(pod(), [Sample.node(pods: "0")]) == "0/1 nodes are available: 1 Too many pods.")
+                == Self.told(
+                    "1 Insufficient cpu, 1 Insufficient memory", "1 Preemption is not helpful for scheduling"))
+        var storage = pod()
+        storage.spec.containers[0].resources.requests["ephemeral-storage"] = "1Ti"
+        #expect(
+            message(storage, [Sample.node()])
+                == Self.told("1 Insufficient ephemeral-storage", "1 Preemption is not helpful for scheduling"))
+        #expect(
+            message(pod(), [Sample.node(pods: "0")])
+                == Self.told("1 Too many pods", "1 No preemption victims found for incoming pod"))
+        var polite = pod(memory: "9Gi")
+        polite.spec.preemptionPolicy = .never
+        #expect(
+            message(polite, [Sample.node()])
+                == "0/1 nodes are available: 1 Insufficient memory. preemption: not eligible due to "
+                + "preemptionPolicy=Never.")
 
         var cordoned = Sample.node("cordoned")
         cordoned.spec.unschedulable = true
-        #expect(message(pod(), [cordoned]) == "0/1 nodes are available: 1 node(s) were unschedulable.")
+        #expect(
+            message(pod(), [cordoned])
+                == Self.told("1 node(s) were unschedulable", "1 Preemption is not helpful for scheduling"))
         var tainted = Sample.node("tainted")
         tainted.spec.taints = [Taint()]
         tainted.spec.taints[0].key = "dedicated"
@@ -43,13 +60,41 @@ import Testing
         tainted.spec.taints[0].effect = .noSchedule
         #expect(
             message(pod(), [tainted, cordoned])
-                == "0/2 nodes are available: 1 node(s) had untolerated taint {dedicated: db}, 1 node(s) were unschedulable."
-        )
+                == Self.told(
+                    "1 node(s) had untolerated taint(s), 1 node(s) were unschedulable",
+                    "2 Preemption is not helpful for scheduling", of: 2))
         var selective = pod()
         selective.spec.nodeSelector = ["disk": "ssd"]
         #expect(
             message(selective, [Sample.node()])
-                == "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.")
+                == Self.told(
+                    "1 node(s) didn't match Pod's node affinity/selector", "1 Preemption is not helpful for scheduling"
+                ))
+    }
+
+    private static func told(_ reasons: String, _ preemption: String, of nodes: Int = 1) -> String {
+        "0/\(nodes) nodes are available: \(reasons). preemption: 0/\(nodes) nodes are available: \(preemption)."
+    }
+
+    @Test func aResizeIsCountedWithTheLargest() {
+        var view = view([Sample.node()])
+        var first = pod("first", cpu: "3")
+        let chosen = view.schedule(first)
+        #expect(chosen == .success("node"))
+        // The node keeps giving it three until it has got it down to one.
+        first.spec.containers[0].resources.requests["cpu"] = "1"
+        var status = ContainerStatus()
+        status.name = first.spec.containers[0].name
+        status.allocatedResources = ["cpu": "3"]
+        first.status.containerStatuses = [status]
+        let early = view.place(first, on: "node")
+        #expect(!early && view.usage(ofNode: "node").requests["cpu"] == 3000)
+        first.status.containerStatuses[0].allocatedResources = ["cpu": "1"]
+        let madeRoom = view.place(first, on: "node")
+        #expect(madeRoom && view.usage(ofNode: "node").requests["cpu"] == 1000)
+        #expect(view.usage(ofNode: "node").pods == 1)
+        let second = view.schedule(pod("second", cpu: "3"))
+        #expect(second == .success("node"))
     }
 
     @Test func tolerationsLetIn() {
@@ -81,7 +126,12 @@ import Testing
         let firstChoice = view.schedule(first)
         #expect(firstChoice == .success("node"))
         let secondChoice = view.schedule(second)
-        #expect(secondChoice == .failure(.init(message: "0/1 nodes are available: 1 Insufficient cpu.")))
+        #expect(
+            secondChoice
+                == .failure(
+                    .init(
+                        message: Self.told(
+                            "1 Insufficient cpu", "1 No preemption victims found for incoming pod"))))
         // Told again by the watch: counted once.
         view.place(first, on: "node")
         #expect(view.usage(ofNode: "node").pods == 1)
@@ -152,7 +202,9 @@ import Testing
             try await cluster.api.until("told") { snapshot in
                 let condition = snapshot.one(Pod.self, "second")?.status.conditions.first { $0.type == .podScheduled }
                 return condition?.status == .false && condition?.reason == "Unschedulable"
-                    && condition?.message == "0/1 nodes are available: 1 Insufficient memory."
+                    && condition?.message
+                        == "0/1 nodes are available: 1 Insufficient memory. preemption: 0/1 nodes are available: "
+                        + "1 No preemption victims found for incoming pod."
                     && snapshot.all(Event.self).contains {
                         $0.reason == "FailedScheduling" && $0.type == "Warning"
                             && $0.source.component == "default-scheduler"
