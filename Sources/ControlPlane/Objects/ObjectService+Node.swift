@@ -54,9 +54,9 @@ extension ObjectService {
         if isOfPods {
             let namespace = request.namespace.isEmpty ? nil : request.namespace
             let name = request.name.isEmpty ? nil : request.name
-            return try await kubelet.podUsage(namespace: namespace, name: name).compactMap { usage in
+            return try await kubelet.podUsage(namespace: namespace, name: name).flatMap { usage -> [JSONValue] in
                 var usage = usage
-                return labelled(&usage.metadata, of: Pod.groupVersionKind) ? usage.json : nil
+                return labelled(&usage.metadata, of: Pod.groupVersionKind) ? [usage.json] : []
             }
         }
         guard request.name.isEmpty || request.name == node.nodeName else { return [] }

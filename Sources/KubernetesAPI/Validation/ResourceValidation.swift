@@ -24,9 +24,9 @@ extension ResourceRequirements {
                 errors.invalid(path.child("limits")[name], limit.canonical, FieldErrors.positive)
             }
         }
+        let requestsPath = path.child("requests")
         for (name, request) in requests.sorted(by: { $0.key < $1.key }) {
-            let path = path.child("requests")
-            Self.validate(name, request, owner, at: path, into: &errors)
+            Self.validate(name, request, owner, at: requestsPath, into: &errors)
             let mustEqual = !Self.isOvercommittable(name)
             guard let limit = limits[name] else {
                 if mustEqual {
@@ -35,10 +35,11 @@ extension ResourceRequirements {
                 continue
             }
             if mustEqual, request != limit {
-                errors.invalid(path, request.canonical, "must be equal to \(name) limit of \(limit.canonical)")
+                errors.invalid(requestsPath, request.canonical, "must be equal to \(name) limit of \(limit.canonical)")
             } else if request > limit {
                 errors.invalid(
-                    path, request.canonical, "must be less than or equal to \(name) limit of \(limit.canonical)")
+                    requestsPath, request.canonical, "must be less than or equal to \(name) limit of \(limit.canonical)"
+                )
             }
         }
         let names = Set(limits.keys).union(requests.keys)

@@ -65,7 +65,7 @@ import Testing
             }
             try await setPressure(.true)
             try await cluster.api.until("tainted") {
-                $0.one(Node.self, "node")?.spec.taints.contains { $0.key == "node.kubernetes.io/memory-pressure" }
+                $0.one(Node.self, "node", "")?.spec.taints.contains { $0.key == "node.kubernetes.io/memory-pressure" }
                     ?? false
             }
             _ = try await cluster.client.create(Sample.pod("light"))
@@ -84,7 +84,7 @@ import Testing
                 } ?? false
             }
             try await setPressure(.false)
-            try await cluster.api.until("untainted") { $0.one(Node.self, "node")?.spec.taints.isEmpty ?? false }
+            try await cluster.api.until("untainted") { $0.one(Node.self, "node", "")?.spec.taints.isEmpty ?? false }
             clock.advance(by: .seconds(2))
             try await cluster.api.until("bound") { $0.one(Pod.self, "light")?.spec.nodeName == "node" }
         }
