@@ -16,6 +16,9 @@ struct DownsampledLine: Sendable, Hashable {
         }
     }
 
+    /// How many slices have a sample.
+    var count: Int { slices.count { $0 != nil } }
+
     var maximum: Double? { slices.compactMap { $0?.upperBound }.max() }
 }
 
@@ -131,10 +134,12 @@ struct SampleDigest: Sendable {
         return now - before
     }
 
-    /// A panel that is zero all the time in all trials says that in one sentence.
+    /// A panel that is zero all the time in all trials, or has a single value in each, is no time series.
     private mutating func dropFlatPanels() {
         let flat = panels.indices.filter { panel in
-            !trials.values.contains { trial in trial.lines[panel].contains { ($0.maximum ?? 0) > 0 } }
+            !trials.values.contains { trial in
+                trial.lines[panel].contains { ($0.maximum ?? 0) > 0 && $0.count > 1 }
+            }
         }
         for panel in flat.reversed() {
             panels.remove(at: panel)

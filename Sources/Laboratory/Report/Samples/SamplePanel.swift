@@ -47,6 +47,21 @@ struct SamplePanel: Sendable, Hashable {
                     }
                 }),
         ]
+        // What the workload prints itself: everything that is no cgroup file, by unit, so that an axis makes sense.
+        let printed = description.series.filter(SeriesCatalog.isPrinted)
+        var units: [ExperimentUnit] = []
+        for series in printed where !units.contains(series.unit) { units.append(series.unit) }
+        for unit in units {
+            let indices = description.series.indices.filter {
+                description.series[$0].unit == unit && SeriesCatalog.isPrinted(description.series[$0])
+            }.prefix(2)
+            let lines = indices.map { index in
+                let series = description.series[index]
+                return Line(label: series.column, source: series.kind == .gauge ? .gauge(index) : .rate(index, 1))
+            }
+            let title = indices.count == 1 ? description.series[indices[0]].name : "printed by the workload"
+            panels.append(SamplePanel(title: title, unit: unit, lines: lines))
+        }
         let disk = ["rbytes": "read", "wbytes": "written"].sorted { $0.key < $1.key }.compactMap { key, label in
             description.series.firstIndex { $0.name.hasPrefix("io.stat") && $0.name.hasSuffix(key) }
                 .map { Line(label: label, source: .rate($0, 1)) }
@@ -57,20 +72,6 @@ struct SamplePanel: Sendable, Hashable {
                 SamplePanel(
                     title: "processes", unit: .count, lines: [Line(label: "", source: .gauge(pids))],
                     limitKnob: "pids.max"))
-        }
-        // What the workload prints itself: everything that is no cgroup file, by unit, so that an axis makes sense.
-        let printed = description.series.indices.filter { SeriesCatalog.isPrinted(description.series[$0]) }
-        if let first = printed.first {
-            let unit = description.series[first].unit
-            let same = printed.filter { description.series[$0].unit == unit }.prefix(2)
-            panels.append(
-                SamplePanel(
-                    title: same.count == 1 ? description.series[first].name : "workload", unit: unit,
-                    lines: same.map { index in
-                        let series = description.series[index]
-                        return Line(
-                            label: series.column, source: series.kind == .gauge ? .gauge(index) : .rate(index, 1))
-                    }))
         }
         return panels.filter { !$0.lines.isEmpty }
     }
