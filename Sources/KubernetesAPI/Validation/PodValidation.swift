@@ -12,8 +12,6 @@ extension Pod: ValidatedObject {
 
     public func validateUpdate(from old: Pod, into errors: inout FieldErrors) {
         spec.validateUpdate(from: old.spec, at: FieldPath("spec"), into: &errors)
-        metadata.annotations.validateCgroupsUpdate(
-            from: old.metadata.annotations, at: FieldPath("metadata"), into: &errors)
     }
 
     public var unsupportedFieldWarnings: [String] { spec.unsupportedFieldWarnings(at: FieldPath("spec")) }
