@@ -23,7 +23,6 @@ struct SampleTable {
         let columns: Int
         private var rest: [UInt8] = []
         private var isHeader = true
-        private(set) var lines = 0
         /// Lines that are no samples.
         private(set) var unreadable = 0
         /// How many bytes the whole lines have that were read so far.
@@ -41,7 +40,6 @@ struct SampleTable {
                 if isHeader {
                     isHeader = false
                 } else if let sample = sample(bytes[start..<stop]) {
-                    lines += 1
                     try body(sample, end)
                 } else {
                     unreadable += 1

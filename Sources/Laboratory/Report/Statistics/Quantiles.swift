@@ -18,11 +18,6 @@ struct Quantiles {
         guard below + 1 < sorted.count else { return last }
         return sorted[below] + (sorted[below + 1] - sorted[below]) * (place - Double(below))
     }
-
-    var interquartileRange: Double? {
-        guard let lower = quantile(0.25), let upper = quantile(0.75) else { return nil }
-        return upper - lower
-    }
 }
 
 /// An interval that covers the true value with a known certainty.
