@@ -22,6 +22,8 @@ actor EvictionManager {
     private var state: EvictionState
     private let clock: @Sendable () -> Duration
     private var storageCheckedAt: Duration?
+    /// What was found low when there was no pod to evict: said once, not with each look.
+    private var helpless: EvictionSignal?
 
     /// - Parameter signals: what the node has left of everything.
     init(
@@ -63,7 +65,10 @@ actor EvictionManager {
         let outcome = state.observe(observed, at: clock())
         pressure.set(outcome.conditions)
         if await enforceStorageLimits() { return true }
-        guard let threshold = outcome.due.first else { return false }
+        guard let threshold = outcome.due.first else {
+            helpless = nil
+            return false
+        }
         let resource = threshold.signal.resource
         around.events.record(
             .node(around.configuration.nodeName), .warning, reason: EventReason.evictionThresholdMet,
@@ -77,9 +82,12 @@ actor EvictionManager {
                 [(candidate.pod, PodEviction(message: message, grace: grace(threshold), isDisruption: true))])
             return true
         }
-        around.logger.warning(
-            "the node is low on a resource and there is no pod to evict",
-            metadata: ["resource": "\(resource.rawValue)", "signal": "\(threshold.signal.rawValue)"])
+        if helpless != threshold.signal {
+            helpless = threshold.signal
+            around.logger.warning(
+                "the node is low on a resource and there is no pod to evict",
+                metadata: ["resource": "\(resource.rawValue)", "signal": "\(threshold.signal.rawValue)"])
+        }
         return false
     }
 
