@@ -57,8 +57,10 @@ final class TrialRecorder: Sendable {
         state.withLock { state in
             if let end = state.endedAt, seconds > end { return }
             // Counters of a cgroup begin at zero, so without a warm-up there is nothing to subtract.
-            if warmup > 0, let start = state.startedAt, seconds <= start + warmup { state.first = (seconds, values) }
-            if warmup > 0, seconds < (state.startedAt ?? .infinity) + warmup { return }
+            if warmup > 0, seconds <= (state.startedAt ?? .infinity) + warmup {
+                state.first = (seconds, values)
+                return
+            }
             state.last = (seconds, values)
             for (index, value) in values.enumerated() {
                 if let value { state.peaks[index] = max(state.peaks[index] ?? value, value) }

@@ -89,7 +89,8 @@ struct ExperimentRunCommand: AsyncParsableCommand {
         }
         if summary.isInterrupted {
             throw CommandFailure(
-                "interrupted after \(summary.trials) trials: the same command goes on", code: .interrupted)
+                "interrupted with \(summary.trials) trial\(summary.trials == 1 ? "" : "s") done: the same command goes on",
+                code: .interrupted)
         }
         if summary.broken > 0 {
             let broken = "\(summary.broken) of \(summary.trials) trials were broken: see results.csv in \(folder)"
