@@ -93,7 +93,13 @@ struct KillPrivilegedTests {
                     settled { $0.count == 3 && running.isSubset(of: $0) },
                     "seed \(seed): \(running) \(processes())\n\(whole.output)")
                 for index in 0..<3 {
-                    let log = (try? FileAccess.readText("\(directory)/logs/pod-\(seed)/c\(index)/0.log")) ?? ""
+                    // A process that runs may not have said so yet.
+                    let path = "\(directory)/logs/pod-\(seed)/c\(index)/0.log"
+                    var log = ""
+                    _ = settled { _ in
+                        log = (try? FileAccess.readText(path)) ?? ""
+                        return log.contains("started")
+                    }
                     #expect(log.components(separatedBy: "started").count == 2, "seed \(seed) c\(index): \(log)")
                 }
                 // And the way back is killed, too.
