@@ -48,8 +48,9 @@ struct LimitedNode {
         for status in try await runtime.recover() { try await runtime.removeSandbox(status.id, removeLogs: true) }
         try await runtime.tearDown()
         #expect(!FileAccess.exists("\(mount)/mlvm\(number)"))
-        try FileAccess.removeTree(directory)
+        // What the body could not do counts, and not what it left.
         try result.get()
+        try FileAccess.removeTree(directory)
     }
 
     /// Starts a pod with one container.

@@ -30,7 +30,8 @@ struct VMLimitTests {
             // The kernel charges in batches: a little below the limit is as far as it comes.
             #expect((23 << 20)...(24 << 20) ~= oom.usageBytes ?? 0)
             #expect(oom.containerBytes == oom.usageBytes)
-            #expect(oom.kills == 1)
+            // With memory.oom.group the kernel counts the first victim once more among the group.
+            #expect(1...2 ~= oom.kills)
         }
     }
 

@@ -38,14 +38,14 @@ struct VMUpdateTests {
                     "cpu.max": "10000 100000", "cpu.max.burst": "5000", "cpu.idle": "1",
                     "memory.min": "\(70 << 20)", "memory.low": "0", "memory.high": "\(90 << 20)",
                     "memory.max": "\(100 << 20)", "memory.oom.group": "0", "pids.max": "20", "hugetlb.2MB.max": "max",
-                    "cpuset.cpus": "0", "cpuset.mems": "",
+                    "cpuset.cpus": "0", "cpuset.mems": "0",
                 ], "changed")
             try await node.runtime.updateContainer("main", in: "a", resources: CgroupResources())
             try expect(
                 [
                     "cpu.max": "max 100000", "cpu.max.burst": "0", "cpu.idle": "0", "cpu.weight": "100",
                     "memory.min": "0", "memory.high": "max", "memory.max": "max", "memory.swap.max": "max",
-                    "pids.max": "max", "cpuset.cpus": "", "cpuset.cpus.effective": "0-1",
+                    "pids.max": "max", "cpuset.cpus": "0-1", "cpuset.cpus.effective": "0-1",
                 ], "taken back")
             #expect(await node.runtime.status(of: "a")?.containers.first?.resources == CgroupResources())
         }

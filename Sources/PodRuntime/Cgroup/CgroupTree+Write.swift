@@ -75,6 +75,13 @@ extension CgroupTree {
             switch error.errno {
             case ENOENT where !setting.isLimit || bestEffort:
                 return
+            case ENOSPC where setting == setting.reset && setting.file.hasPrefix("cpuset."):
+                // A cpuset with processes in it cannot be emptied again: it gets all that the parent has.
+                let above = FileAccess.split(path).directory
+                try wrap(step: "cgroup", object: path) { () throws(SystemError) in
+                    let all = try FileAccess.readText("\(above)/\(setting.file).effective")
+                    try write(all, to: "\(path)/\(setting.file)")
+                }
             case ENOENT where FileAccess.exists(path):
                 throw RuntimeError(
                     .unenforceable, step: "cgroup", object: path, errno: error.errno,

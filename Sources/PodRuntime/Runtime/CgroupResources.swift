@@ -36,7 +36,8 @@ public struct CgroupResources: Sendable, Hashable, Codable {
     /// `hugetlb.<size>.max`: the size as the kernel names it (`2MB`, `1GB`) to bytes.
     public var hugePages: [String: Int64]
 
-    /// `cpuset.cpus`: a list such as `0-1,3`.
+    /// `cpuset.cpus`: a list such as `0-1,3`. Taken back from a cgroup with processes it becomes what the parent has at
+    /// that moment: the kernel does not empty it again.
     public var cpus: String?
     /// `cpuset.mems`: NUMA nodes, a list as for `cpus`.
     public var memoryNodes: String?

@@ -112,7 +112,8 @@ public struct OOMKill: Sendable, Hashable, Codable {
     public var usageBytes: Int64?
     /// The most that the container itself used.
     public var containerBytes: Int64?
-    /// Processes of the container that were killed.
+    /// Processes of the container that were killed, as `memory.events` counts them: where the container was killed as a
+    /// group (`memory.oom.group`), the first victim counts twice.
     public var kills: Int
 
     public init(level: Level, limitBytes: Int64?, usageBytes: Int64?, containerBytes: Int64? = nil, kills: Int) {
