@@ -25,7 +25,11 @@ extension Sandbox {
             let prepared = try await prepare(configuration, key, image, &undo)
             var container = prepared.record
             containers[key] = container
-            undo.push { [weak self] in await self?.forget(key) }
+            watchKills(container)
+            undo.push { [weak self, host] in
+                host.oomWatch.remove(prepared.record.cgroup)
+                await self?.forget(key)
+            }
             Failpoint.hit("container.recorded")
 
             trace.mark("launch")
