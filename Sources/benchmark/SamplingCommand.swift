@@ -91,7 +91,9 @@ private struct BusyCgroup {
     private let process: Process
 
     init() throws {
-        guard let root = try CgroupMount.find().unified else { throw BenchmarkError("no cgroup2 file system is mounted") }
+        guard let root = try CgroupMount.find().unified else {
+            throw BenchmarkError("no cgroup2 file system is mounted")
+        }
         tree = try CgroupTree(parent: "\(root)/minikube-lite-sampling-\(getpid())")
         try tree.prepare()
         path = try tree.makePod(id: "a", qos: .guaranteed, resources: CgroupResources(), bestEffort: true)

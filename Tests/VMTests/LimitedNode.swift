@@ -63,7 +63,8 @@ struct LimitedNode {
                 id: "a", name: "a", namespace: "vm", hostname: "a", qos: .burstable, resources: podLimits,
                 logDirectory: directory + "/logs"))
         _ = try await runtime.startContainer(
-            ContainerConfiguration(name: "main", attempt: 0, image: "payload", args: arguments, mounts: mounts, resources: limits),
+            ContainerConfiguration(
+                name: "main", attempt: 0, image: "payload", args: arguments, mounts: mounts, resources: limits),
             in: "a")
     }
 

@@ -20,25 +20,27 @@ struct file {
 };
 
 static const struct file files[] = {
-	{"cpu.stat", KEYED,
-	 {"usage_usec", "user_usec", "system_usec", "nr_periods", "nr_throttled", "throttled_usec", "nr_bursts",
-	  "burst_usec"}},
-	{"memory.current", SINGLE, {0}},
-	{"memory.peak", SINGLE, {0}},
-	{"memory.swap.current", SINGLE, {0}},
-	{"memory.max", SINGLE, {0}},
-	{"memory.high", SINGLE, {0}},
-	{"memory.stat", KEYED,
-	 {"anon", "file", "kernel_stack", "sock", "shmem", "file_mapped", "inactive_file", "active_file", "slab", "pgfault",
-	  "pgmajfault"}},
-	{"memory.events", KEYED, {"low", "high", "max", "oom", "oom_kill", "oom_group_kill"}},
-	{"memory.events.local", KEYED, {"low", "high", "max", "oom", "oom_kill", "oom_group_kill"}},
-	{"pids.current", SINGLE, {0}},
-	{"pids.max", SINGLE, {0}},
-	{"io.stat", DEVICES, {"rbytes", "wbytes", "rios", "wios", "dbytes", "dios"}},
-	{"cpu.pressure", PRESSURE, {0}},
-	{"memory.pressure", PRESSURE, {0}},
-	{"io.pressure", PRESSURE, {0}},
+    {"cpu.stat",
+     KEYED,
+     {"usage_usec", "user_usec", "system_usec", "nr_periods", "nr_throttled", "throttled_usec", "nr_bursts",
+      "burst_usec"}},
+    {"memory.current", SINGLE, {0}},
+    {"memory.peak", SINGLE, {0}},
+    {"memory.swap.current", SINGLE, {0}},
+    {"memory.max", SINGLE, {0}},
+    {"memory.high", SINGLE, {0}},
+    {"memory.stat",
+     KEYED,
+     {"anon", "file", "kernel_stack", "sock", "shmem", "file_mapped", "inactive_file", "active_file", "slab", "pgfault",
+      "pgmajfault"}},
+    {"memory.events", KEYED, {"low", "high", "max", "oom", "oom_kill", "oom_group_kill"}},
+    {"memory.events.local", KEYED, {"low", "high", "max", "oom", "oom_kill", "oom_group_kill"}},
+    {"pids.current", SINGLE, {0}},
+    {"pids.max", SINGLE, {0}},
+    {"io.stat", DEVICES, {"rbytes", "wbytes", "rios", "wios", "dbytes", "dios"}},
+    {"cpu.pressure", PRESSURE, {0}},
+    {"memory.pressure", PRESSURE, {0}},
+    {"io.pressure", PRESSURE, {0}},
 };
 
 #define COUNT (sizeof files / sizeof files[0])
@@ -115,10 +117,18 @@ int main(int argc, char **argv)
 				continue;
 			buffer[got] = 0;
 			switch (files[i].form) {
-			case SINGLE: sink = strtoull(buffer, NULL, 10); break;
-			case KEYED: parse_keyed(&files[i], buffer); break;
-			case DEVICES: parse_devices(&files[i], buffer); break;
-			case PRESSURE: parse_pressure(buffer); break;
+			case SINGLE:
+				sink = strtoull(buffer, NULL, 10);
+				break;
+			case KEYED:
+				parse_keyed(&files[i], buffer);
+				break;
+			case DEVICES:
+				parse_devices(&files[i], buffer);
+				break;
+			case PRESSURE:
+				parse_pressure(buffer);
+				break;
 			}
 		}
 	clock_gettime(CLOCK_MONOTONIC, &end);

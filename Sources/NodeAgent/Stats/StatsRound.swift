@@ -29,12 +29,7 @@ struct PodSample: Sendable {
     }
 
     /// Of all containers together; nil where the kernel counts for their cgroup.
-    var processes: ProcessStatistics? {
-        let all = statistics.containers.values.compactMap(\.processes)
-        guard !all.isEmpty else { return nil }
-        return ProcessStatistics(
-            count: all.reduce(0) { $0 + $1.count }, memory: all.reduce(0) { $0 + $1.memory })
-    }
+    var processes: ProcessStatistics? { .sum(statistics.containers.values.map(\.processes)) }
 
     /// The pod's working set; nil where nothing tells.
     var workingSet: Int64? { statistics.pod.memory?.workingSet ?? processes?.memory }
@@ -91,5 +86,15 @@ struct StatsCollector: Sendable {
             ($0.pod.metadata.namespace, $0.pod.metadata.name) < ($1.pod.metadata.namespace, $1.pod.metadata.name)
         }
         return round
+    }
+}
+
+extension ProcessStatistics {
+    /// Nil where none is known.
+    static func sum(_ parts: [ProcessStatistics?]) -> ProcessStatistics? {
+        let known = parts.compactMap { $0 }
+        guard !known.isEmpty else { return nil }
+        return ProcessStatistics(
+            count: known.reduce(0) { $0 + $1.count }, memory: known.reduce(0) { $0 + $1.memory })
     }
 }

@@ -27,8 +27,10 @@ struct SummaryReport: Sendable {
         let machine = round.node.machine
         var node = JSONObject()
         node["nodeName"] = .string(nodeName)
+        var pods = system("pods", round.node.pods, window.pods, since: machine.bootedAt)
+        add(ProcessStatistics.sum(round.pods.map(\.processes)), to: &pods, of: round.node.pods)
         node["systemContainers"] = [
-            .object(system("pods", round.node.pods, window.pods, since: machine.bootedAt)),
+            .object(pods),
             .object(system("runtime", round.node.system, window.system, since: machine.bootedAt)),
             .object(kubelet),
         ]
@@ -99,7 +101,7 @@ struct SummaryReport: Sendable {
                 .object(self.container(name, container, of: sample, disk?.containers[name]))
             })
         fill(&pod, sample.statistics.pod, window.rate(of: sample))
-        add(sample.processes, to: &pod, time: sample.statistics.pod.time)
+        add(sample.processes, to: &pod, of: sample.statistics.pod)
         guard isComplete else { return pod }
         if let network = sample.statistics.network {
             pod["network"] = .object(self.network(network, time: sample.statistics.pod.time))
@@ -126,7 +128,7 @@ struct SummaryReport: Sendable {
         ]
         fill(&element, container.cgroup, window.rate(of: name, in: sample))
         element["minikubeLite"]?["attempt"] = .integer(Int64(container.attempt))
-        add(container.processes, to: &element, time: container.cgroup.time)
+        add(container.processes, to: &element, of: container.cgroup)
         if isComplete, let disk {
             element["rootfs"] = .object(
                 fileSystem(fileSystem, used: disk.writableLayer, time: container.cgroup.time))
@@ -154,11 +156,14 @@ struct SummaryReport: Sendable {
     }
 
     /// The memory of a host without the controller, and a word about where it is from.
-    private func add(_ processes: ProcessStatistics?, to element: inout JSONObject, time now: Int64) {
+    private func add(_ processes: ProcessStatistics?, to element: inout JSONObject, of cgroup: CgroupStatistics) {
         guard let processes else { return }
-        element["memory"] = [
-            "time": time(now), "workingSetBytes": .integer(processes.memory), "rssBytes": .integer(processes.memory),
+        var memory: JSONObject = [
+            "time": time(cgroup.time), "workingSetBytes": .integer(processes.memory),
+            "rssBytes": .integer(processes.memory),
         ]
+        if let pressure = cgroup.memoryPressure { memory["psi"] = self.pressure(pressure) }
+        element["memory"] = .object(memory)
         element["minikubeLite"]?["memory"] = ["source": "processes"]
         element["minikubeLite"]?["processes"] = .integer(processes.count)
     }

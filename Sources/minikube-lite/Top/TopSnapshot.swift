@@ -135,7 +135,9 @@ extension TopSnapshot.Figures {
         cpuPressure = Self.pressure(stats["cpu"])
         memoryPressure = Self.pressure(stats["memory"])
         ioPressure = Self.pressure(stats["io"])
-        processes = own?[path: "pids", "current"]?.integerValue ?? stats[path: "rlimit", "curproc"]?.integerValue
+        processes =
+            own?[path: "pids", "current"]?.integerValue ?? own?["processes"]?.integerValue
+            ?? stats[path: "rlimit", "curproc"]?.integerValue
         processLimit = own?[path: "pids", "max"]?.integerValue ?? stats[path: "rlimit", "maxpid"]?.integerValue
         if let devices = own?["io"]?.arrayValue {
             readBytes = devices.reduce(0) { $0 + ($1["readBytes"]?.integerValue ?? 0) }
