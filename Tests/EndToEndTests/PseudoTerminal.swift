@@ -13,13 +13,15 @@ final class PseudoTerminal: Sendable {
     private let said = Mutex("")
 
     init() throws {
-        let number = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)
+        let number = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
         guard number >= 0 else { throw Failure(errno: errno) }
         outside = FileHandle(fileDescriptor: number, closeOnDealloc: true)
-        guard grantpt(number) == 0, unlockpt(number) == 0, let name = ptsname(number) else {
+        // TIOCSPTLCK and TIOCGPTN of ioctl_tty(2), which Swift's Glibc leaves out as it does unlockpt(3) and ptsname(3).
+        var (locked, index): (Int32, Int32) = (0, 0)
+        guard ioctl(number, 0x4004_5431, &locked) == 0, ioctl(number, 0x8004_5430, &index) == 0 else {
             throw Failure(errno: errno)
         }
-        let other = open(String(cString: name), O_RDWR | O_NOCTTY | O_CLOEXEC)
+        let other = open("/dev/pts/\(index)", O_RDWR | O_NOCTTY | O_CLOEXEC)
         guard other >= 0 else { throw Failure(errno: errno) }
         inside = FileHandle(fileDescriptor: other, closeOnDealloc: true)
         var size = winsize(ws_row: 30, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0)

@@ -54,8 +54,12 @@ struct TopSession: Sendable {
             throw error
         }
         guard end > 0 else { return }
-        // Who waits for this process sees the signal that has ended it.
+        // Who waits for this process sees the signal that has ended it. Dispatch and Swift's threads block signals.
         signal(end, SIG_DFL)
+        var set = sigset_t()
+        sigemptyset(&set)
+        sigaddset(&set, end)
+        pthread_sigmask(SIG_UNBLOCK, &set, nil)
         raise(end)
     }
 
