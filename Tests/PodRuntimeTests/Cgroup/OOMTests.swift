@@ -19,10 +19,11 @@ import Testing
         try directory.write("\(path)/memory.peak", "\(peak)\n")
     }
 
-    @Test(arguments: [
-        ([1, 0, 0, 0], .container, 100, 90), ([1, 1, 0, 0], .container, 100, 90), ([0, 1, 0, 0], .pod, 200, 190),
-        ([0, 0, 1, 0], .node, 300, 290), ([0, 0, 0, 1], .node, 400, 390), ([0, 0, 0, 0], .machine, 1 << 30, nil),
-    ] as [([Int], OOMKill.Level, Int64, Int64?)])
+    @Test(
+        arguments: [
+            ([1, 0, 0, 0], .container, 100, 90), ([1, 1, 0, 0], .container, 100, 90), ([0, 1, 0, 0], .pod, 200, 190),
+            ([0, 0, 1, 0], .node, 300, 290), ([0, 0, 0, 1], .node, 400, 390), ([0, 0, 0, 0], .machine, 1 << 30, nil),
+        ] as [([Int], OOMKill.Level, Int64, Int64?)])
     func theLevelIsTheOneWhoseOwnLimitWasHit(hits: [Int], level: OOMKill.Level, limit: Int64, usage: Int64?) throws {
         let earlier = OOMCounts(container: 5, pod: 5, level: 5, parent: 5)
         try write(pod + "/main-0", ownHits: 5 + hits[0], kills: 3, limit: 100, peak: 90)
@@ -48,15 +49,21 @@ import Testing
         let subject = OOMWatch.Subject(sandbox: "a", container: ContainerKey(name: "main", attempt: 0))
         watch.add(container, subject)
         var kills = watch.kills.makeAsyncIterator()
-        try FileAccess.writeOnce(container + "/memory.events", "max 10\noom_kill 0\n")
-        try FileAccess.writeOnce(container + "/memory.events", "max 11\noom_kill 1\n")
+        // In place, as the kernel does; every text has the same length.
+        func tell(max: Int, kills: Int) throws {
+            try FileAccess.writeOnce(
+                container + "/memory.events", "low 0\nhigh 0\nmax \(max)\noom 9\noom_kill \(kills)\n")
+        }
+        try tell(max: 7, kills: 0)
+        try tell(max: 8, kills: 1)
         #expect(await kills.next() == subject)
         // One is told once, and nothing after the watch is gone.
-        try FileAccess.writeOnce(container + "/memory.events", "max 12\noom_kill 1\n")
+        try tell(max: 9, kills: 1)
         watch.remove(container)
-        try FileAccess.writeOnce(container + "/memory.events", "max 13\noom_kill 2\n")
+        try tell(max: 9, kills: 2)
         let other = OOMWatch.Subject(sandbox: "b", container: ContainerKey(name: "main", attempt: 1))
         watch.add(container, other, known: 1)
         #expect(await kills.next() == other)
+        withExtendedLifetime(poller) {}
     }
 }
