@@ -157,6 +157,20 @@ import Testing
         #expect(analysis.recommendation.title == "Limit 500m, request 500m")
     }
 
+    @Test func aDifferenceThatMayBeChanceIsSaidToBe() {
+        let rates: [(ExperimentValue, Bool, Double?)] = [
+            (.word("idle"), true, 100), (.word("idle"), true, 80), (.word("idle"), true, 120),
+            (.word("busy"), true, 90), (.word("busy"), true, 110), (.word("busy"), true, 70),
+        ]
+        let measure = ExperimentMeasure(name: "rate", unit: .perSecond, direction: .higherIsBetter)
+        let noisy = Self.analysis(knob: "LOAD", unit: .none, bisection: false, measure: measure, rates)
+        #expect(noisy.form == .comparison && noisy.answer.warnings == ["may be chance"])
+        let clear = Self.analysis(
+            knob: "LOAD", unit: .none, bisection: false, measure: measure,
+            rates.map { ($0.0, $0.1, ($0.2 ?? 0) / ($0.0 == .word("busy") ? 3 : 1)) })
+        #expect(clear.answer.warnings.isEmpty)
+    }
+
     @Test func nothingFromOutsideBecomesATag() {
         let hostile = "</script><img src=x onerror=\"alert('1')\">\u{0}"
         let plain: Markup = "\(hostile)"

@@ -5,6 +5,7 @@ extension ExperimentAnalysis {
     var answer: Answer {
         var answer = plainAnswer
         answer.qualifiers.append(Wording.count(trials.count, "trial"))
+        if wasUnenforced { answer.warnings.append("limits may not have been enforced") }
         if !broken.isEmpty { answer.warnings.append("\(broken.count) broken") }
         if let planned = description.plannedTrials, trials.count + broken.count < planned {
             answer.warnings.append("interim: \(trials.count + broken.count) of \(planned)")
@@ -208,7 +209,8 @@ extension ExperimentAnalysis {
             headline: chosen.prefix(3).map { changeText($0.comparison.ratio) }.joined(separator: " → "),
             caption: "\(measure.name), \(contrast)" + (labels.isEmpty ? "" : ": \(labels)"),
             sentence: "\(Wording.capitalized(contrast)) changes \(measure.name) by \(Wording.list(parts)).",
-            qualifiers: ["\(Wording.percent(certainty)) intervals"])
+            qualifiers: ["\(Wording.percent(certainty)) intervals"],
+            warnings: chosen.contains { $0.comparison.interval.contains(1) } ? ["may be chance"] : [])
     }
 
     /// `-58 %`, or `×3.1` for more than a doubling.

@@ -10,6 +10,11 @@ extension ExperimentAnalysis {
                 "\(done) of \(planned) planned trials are done: this is an interim report, and running the "
                     + "experiment again goes on")
         }
+        if wasUnenforced {
+            remarks.append(
+                "the experiment was allowed to run on a node that may not enforce its knobs (--allow-unenforced): what "
+                    + "it shows need not come from them")
+        }
         for trial in broken {
             remarks.append(
                 "trial \(trial.id) is broken and not counted: \(trial.reason.isEmpty ? "no reason given" : trial.reason)"
@@ -25,8 +30,8 @@ extension ExperimentAnalysis {
         if !missed.isEmpty {
             let count = missed.compactMap { $0.measures["missed_samples"] }.reduce(0, +)
             remarks.append(
-                "\(NumberText.short(count)) samples of \(Wording.count(missed.count, "trial")) came too late and are "
-                    + "missing: the machine was busy, and short peaks may not be seen")
+                "\(Wording.count(Int(count), "sample")) of \(Wording.count(missed.count, "trial")) came too late to be "
+                    + "taken: the machine was busy, and short peaks may not be seen")
         }
         if curves.count > ResponseChart.maximumCurves {
             remarks.append("the chart has the first \(ResponseChart.maximumCurves) of \(curves.count) combinations")
@@ -38,6 +43,9 @@ extension ExperimentAnalysis {
         }
         return remarks
     }
+
+    /// Whether the runner was told not to insist on limits that count.
+    var wasUnenforced: Bool { description.commandLine.contains("--allow-unenforced") }
 
     private func outliers(_ curve: ResponseCurve, _ measure: ExperimentMeasure) -> [String] {
         curve.levels.flatMap { level -> [String] in
