@@ -354,7 +354,7 @@ struct ResizeTests {
                 messages.contains(
                     "Memory cgroup out of memory: container web reached the memory limit of its pod (memory.max "
                         + "134217728 = 128Mi, 134217000 used by the pod, 1048576 = 1Mi by the container); "
-                        + "1 process killed, the container ended"))
+                        + "it was killed"))
         }
     }
 

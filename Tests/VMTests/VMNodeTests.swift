@@ -21,7 +21,14 @@ struct VMNodeTests {
 
     @Test func overItsLimitAContainerIsKilledAndKubectlSaysWhy() async throws {
         try await withNode { node in
-            try await node.run(LimitedPod("oom", ["touch", "64"], limits: ["memory": "24Mi"]))
+            // With one container the pod's limit would be the same, and might be met first.
+            try await node.run(
+                LimitedPod(
+                    "oom",
+                    containers: [
+                        .init(name: "main", arguments: ["touch", "64"], limits: ["memory": "24Mi"]),
+                        .init(name: "other", arguments: ["exit", "0"], limits: ["memory": "64Mi"]),
+                    ]))
             let pod = try await node.pod("oom") { $0.phase == "Failed" }
             #expect(pod.terminated("main")?["reason"] as? String == "OOMKilled")
             #expect(pod.terminated("main")?["exitCode"] as? Int == 137)

@@ -57,9 +57,12 @@ enum OOMWording {
             case .node: "the memory limit of the node's pods (memory.max \(limit)\(usage) by the pods\(by(own)))"
             case .machine: "the end of the machine's memory (\(limit)\(by(own)))"
             }
-        let processes = "\(kill.kills) process\(kill.kills == 1 ? "" : "es")"
-        return "Memory cgroup out of memory: container \(container) reached \(cause); "
-            + "\(processes) killed, the container \(ended ? "ended" : "goes on")"
+        // Of a container that is killed as a whole the kernel may count a process twice.
+        let end =
+            ended
+            ? "it was killed"
+            : "\(kill.kills) process\(kill.kills == 1 ? "" : "es") killed, the container goes on"
+        return "Memory cgroup out of memory: container \(container) reached \(cause); \(end)"
     }
 
     private static func by(_ own: String?) -> String { own.map { ", \($0) by the container" } ?? "" }
