@@ -51,7 +51,8 @@ extension EndToEnd {
                 let json = try #require(
                     try JSONSerialization.jsonObject(with: Data(summary.output.utf8)) as? [String: Any])
                 let pods = try #require(json["pods"] as? [[String: Any]])
-                let pod = try #require(pods.first { ($0["podRef"] as? [String: Any])?["name"] as? String == "measured" })
+                let pod = try #require(
+                    pods.first { ($0["podRef"] as? [String: Any])?["name"] as? String == "measured" })
                 let containers = try #require(pod["containers"] as? [[String: Any]])
                 #expect(containers.map { $0["name"] as? String } == ["idle", "spin"])
                 func number(_ element: [String: Any]?, _ part: String, _ key: String) -> Double {
@@ -86,7 +87,8 @@ extension EndToEnd {
                 let top = try await node.kubectl("top", "pod", "measured", "--containers")
                 #expect(top.code == 0, "\(top)")
                 let rows = top.lines.dropFirst().map { $0.split(separator: " ").map(String.init) }
-                #expect(rows.map { $0.prefix(2).joined(separator: "/") } == ["measured/idle", "measured/spin"], "\(top)")
+                #expect(
+                    rows.map { $0.prefix(2).joined(separator: "/") } == ["measured/idle", "measured/spin"], "\(top)")
                 // Thousandths of a core, and neither of them none.
                 let spin = try #require(rows.last)
                 #expect(try #require(Int(spin[2].dropLast())) > 10 && spin[2].hasSuffix("m"), "\(top)")
