@@ -58,9 +58,20 @@ struct VMNodeTests {
             let pod = try await node.pod("quota") { $0.isRunning }
             let cgroup = try node.cgroup(pod, "main")
             #expect(try node.read(cgroup + "/cpu.max") == "20000 100000")
-            let used = try await node.cpuUse(of: [cgroup], during: .seconds(20))
-            #expect(0.18...0.22 ~= used[0], "\(used[0]) of a CPU, with a limit of 200m")
+            let share = try await node.cpuUse(of: [cgroup], during: .seconds(20))[0]
+            #expect(0.18...0.22 ~= share, "\(share) of a CPU, with a limit of 200m")
             #expect(try node.number(cgroup + "/cpu.stat", "nr_throttled") > 50)
+            // The same is seen from outside.
+            let cadvisor = try await node.kubectl("get", "--raw", "/api/v1/nodes/e2e/proxy/metrics/cadvisor")
+            let throttled = cadvisor.lines.first {
+                $0.hasPrefix("container_cpu_cfs_throttled_periods_total{container=\"main\"")
+            }
+            let count = throttled?.split(separator: "}").last?.split(separator: " ").first.flatMap { Double($0) } ?? 0
+            #expect(count > 50, "\(cadvisor.output.prefix(2000))")
+            let top = try await node.kubectl("top", "pod", "quota", "--no-headers", deadline: .seconds(120))
+            let words = top.output.split(separator: " ")
+            let used = words.count > 1 ? Int(words[1].dropLast()) ?? 0 : 0
+            #expect(150...250 ~= used, "\(top)")
         }
     }
 
