@@ -14,7 +14,8 @@ extension Node {
 
     /// Runs a node with strict enforcement, and leaves nothing of it.
     static func with(_ flags: [String], _ body: (Node) async throws -> Void) async throws {
-        let node = Node(flags: flags)
+        // The machine is emulated: its first start takes longer than another's.
+        let node = Node(flags: ["--timeout", "170s"] + flags)
         do {
             try await node.up()
             try await node.importProgram("payload")

@@ -4,10 +4,9 @@ import LinuxKernel
 
 /// Starts the agent in the background, and waits until it serves.
 struct DetachedStart {
-    /// A first start makes keys and certificates; on a slow machine that takes its time.
-    private static let patience: Duration = .seconds(60)
-
     let options: NodeOptions
+    /// How long the node may take until it answers.
+    let patience: Duration
 
     func run() async throws {
         let layout = options.layout
@@ -22,7 +21,7 @@ struct DetachedStart {
             executable: try FileDescriptor.open("/proc/self/exe", O_RDONLY),
             arguments: ["minikube-lite", "up"] + options.words, environment: environment,
             descriptors: [null, log, log], cgroup: nil)
-        let end = ContinuousClock.now + Self.patience
+        let end = ContinuousClock.now + patience
         while true {
             if let exit = try LinuxKernel.Process.wait(process, blocking: false) {
                 throw CommandFailure(
@@ -33,7 +32,7 @@ struct DetachedStart {
             guard ContinuousClock.now < end else {
                 throw CommandFailure(
                     "error: the node (process \(pid)) does not answer at \(options.server)/readyz after "
-                        + "\(Self.patience); its last words:\n" + tail(of: layout.agentLog), code: .deadline)
+                        + "\(patience); its last words:\n" + tail(of: layout.agentLog), code: .deadline)
             }
             try await Task.sleep(for: .milliseconds(50))
         }
@@ -47,10 +46,10 @@ struct DetachedStart {
         return try FileDescriptor.open(layout.agentLog, O_WRONLY | O_CREAT | O_APPEND, mode: 0o640)
     }
 
-    /// Whether this instance says that it is ready; another server at that port has no certificate of its authority.
+    /// Whether this instance says that it is ready. A slow machine needs seconds for the first handshake; another server at that port has no certificate of its authority.
     private func isReady(_ layout: NodeLayout) async -> Bool {
         guard let context = try? Kubeconfig.load(path: layout.adminKubeconfig),
-            let transport = try? HTTPSTransport(cluster: context, deadline: .seconds(2))
+            let transport = try? HTTPSTransport(cluster: context, deadline: .seconds(15))
         else { return false }
         let answer = try? await transport.get("/readyz")
         // Nothing is lost where a connection that has been used once cannot be closed in good order.

@@ -15,6 +15,10 @@ struct UpCommand: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Run in the background, and return when the API answers.")
     var detach = false
 
+    // A first start makes keys and certificates; on a slow machine that takes its time.
+    @Option(help: "How long --detach waits for the API, e.g. 60s or 5m.")
+    var timeout = "60s"
+
     mutating func run() async throws {
         guard geteuid() == 0 else {
             throw CommandFailure("error: the node makes namespaces, cgroups and mounts: start it as root")
@@ -23,7 +27,10 @@ struct UpCommand: AsyncParsableCommand {
             throw CommandFailure("error: --log-level \"\(node.logLevel)\" is none", code: .usage)
         }
         if detach {
-            try await DetachedStart(options: node).run()
+            guard let patience = DurationText.seconds(timeout), patience > 0 else {
+                throw CommandFailure("error: --timeout \"\(timeout)\" is not a duration such as 60s or 5m", code: .usage)
+            }
+            try await DetachedStart(options: node, patience: .seconds(patience)).run()
         } else {
             LoggingSystem.bootstrap { label in
                 var handler = StreamLogHandler.standardError(label: label)
