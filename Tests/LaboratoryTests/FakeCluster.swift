@@ -29,6 +29,8 @@ final class FakeCluster: APITransport, TrialInstruments {
         var pods: [String: Pod] = [:]
         var namespaces: [String: JSONValue] = [:]
         var version = 0
+        var events: [(version: Int, resource: String, event: RawWatchEvent)] = []
+        var nextWatcher = 0
         var watchers: [Int: (resource: String, send: AsyncThrowingStream<RawWatchEvent, any Error>.Continuation)] = [:]
         var created: [Pod] = []
         var mostAtOnce = 0
@@ -169,24 +171,31 @@ final class FakeCluster: APITransport, TrialInstruments {
     }
 
     private func publish(_ type: String, _ object: JSONValue, _ resource: String) {
+        let event = RawWatchEvent(type: type, object: object)
         let watchers = state.withLock { state in
             state.version += 1
+            state.events.append((state.version, resource, event))
             return state.watchers.values.filter { $0.resource == resource }.map(\.send)
         }
-        for watcher in watchers { watcher.yield(RawWatchEvent(type: type, object: object)) }
+        for watcher in watchers { watcher.yield(event) }
     }
 
     func watch(_ request: APIRequest) async throws -> AsyncThrowingStream<RawWatchEvent, any Error> {
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: RawWatchEvent.self)
-        let (id, missed) = state.withLock { state in
-            state.version += 1
-            state.watchers[state.version] = (request.resource, continuation)
-            // A namespace that went before the watch began.
-            let name = request.options["fieldSelector"]?.split(separator: "=").last.map(String.init) ?? ""
-            return (state.version, request.resource == "namespaces" && state.namespaces[name] == nil)
+        let since = Int(request.options["resourceVersion"] ?? "") ?? 0
+        let id = state.withLock { state in
+            state.nextWatcher += 1
+            state.watchers[state.nextWatcher] = (request.resource, continuation)
+            // What happened between the list and this watch.
+            for event in state.events where event.version > since && event.resource == request.resource {
+                continuation.yield(event.event)
+            }
+            return state.nextWatcher
         }
-        if missed { continuation.yield(RawWatchEvent(type: "DELETED", object: .null)) }
-        continuation.onTermination = { [self] _ in state.withLock { $0.watchers[id] = nil } }
+        continuation.onTermination = { [self] _ in
+            // Let go outside of the lock: whatever ends with it must not find it held.
+            _ = state.withLock { $0.watchers.removeValue(forKey: id) }
+        }
         return stream
     }
 

@@ -109,7 +109,8 @@ final class CgroupObserver: CgroupObservation {
             let interval = Int64(target.interval.seconds * 1e9)
             let start = Monotonic.nanoseconds()
             var tick: Int64 = 0
-            try lookAtProcesses(events)
+            let bornAt = now
+            try lookAtProcesses(events, bornAt: nil)
             while true {
                 try sample(sampler, &values)
                 if facts.endedAt != nil { return }
@@ -120,7 +121,7 @@ final class CgroupObserver: CgroupObservation {
                     facts.missedSamples += Int(passed - tick + 1)
                     tick = passed + 1
                 }
-                if try waitForTick(start + tick * interval, events, inotify) { return }
+                if try waitForTick(start + tick * interval, events, inotify, bornAt: bornAt) { return }
             }
         }
 
@@ -131,7 +132,9 @@ final class CgroupObserver: CgroupObservation {
         }
 
         /// Waits until the moment, or until the last process is gone. True where the observer was stopped.
-        private mutating func waitForTick(_ moment: Int64, _ events: String, _ inotify: Inotify) throws -> Bool {
+        private mutating func waitForTick(
+            _ moment: Int64, _ events: String, _ inotify: Inotify, bornAt: Double
+        ) throws -> Bool {
             while true {
                 let left = moment - Monotonic.nanoseconds()
                 if left <= 0 { return false }
@@ -140,14 +143,17 @@ final class CgroupObserver: CgroupObservation {
                 if ready.contains(1) { return true }
                 guard ready.contains(0) else { continue }
                 _ = try inotify.take()
-                try lookAtProcesses(events)
+                try lookAtProcesses(events, bornAt: bornAt)
                 if facts.endedAt != nil { return false }
             }
         }
 
-        private mutating func lookAtProcesses(_ events: String) throws {
+        /// - Parameter bornAt: when the cgroup was first seen, where the kernel has told of a change since: then a cgroup
+        ///   without processes has had some, whose whole life fell between two looks.
+        private mutating func lookAtProcesses(_ events: String, bornAt: Double?) throws {
             let isPopulated = try FileAccess.readText(events).contains("populated 1")
             if isPopulated, facts.startedAt == nil { facts.startedAt = now }
+            if !isPopulated, facts.startedAt == nil { facts.startedAt = bornAt }
             if !isPopulated, facts.startedAt != nil { facts.endedAt = now }
         }
     }
