@@ -15,11 +15,13 @@ struct VMExperimentTests {
                 "--root", node.root, deadline: .seconds(900))
             try run.requireSuccess()
             let trials = try Trial.read("\(folder)/results.csv")
-            let lived = try #require(trials.filter { $0.outcome == "completed" }.map(\.limit).min(), "\(run)")
+            // Around the threshold a value may hold once and fail once: the answer is above all that failed.
             let died = try #require(trials.filter { $0.outcome == "oomKilled" }.map(\.limit).max(), "\(run)")
+            let answer = try #require(
+                trials.filter { $0.outcome == "completed" && $0.limit > died }.map(\.limit).min(), "\(run)")
             let allocation = 48.0 * 1_048_576
-            #expect(lived >= allocation && lived <= allocation * 1.05, "\(run)")
-            #expect(died < lived && lived - died <= 1_048_576, "\(run)")
+            #expect(answer >= allocation && answer <= allocation * 1.05, "\(run)")
+            #expect(answer - died <= 1_048_576, "\(run)")
             for name in ["report.html", "report.md", "samples.csv"] {
                 #expect(FileManager.default.fileExists(atPath: "\(folder)/\(name)"))
             }
