@@ -233,8 +233,10 @@ struct LoopDevice {
             return result
         }
         _ = try await run("modprobe", "loop")
-        _ = try await run("truncate", "-s", "\(megabytes)M", image)
-        _ = try await run("mkfs.ext4", "-q", image)
+        // All of its pages are there and are the test's: those of a file on a tmpfs would be charged to the first
+        // container that writes them.
+        _ = try await run("fallocate", "-l", "\(megabytes)M", image)
+        _ = try await run("mkfs.ext4", "-q", "-E", "nodiscard", image)
         device = try await run("losetup", "--find", "--show", image).lines[0]
         _ = try await run("mount", device, mountPoint)
     }
