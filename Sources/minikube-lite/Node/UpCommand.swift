@@ -28,7 +28,8 @@ struct UpCommand: AsyncParsableCommand {
         }
         if detach {
             guard let patience = DurationText.seconds(timeout), patience > 0 else {
-                throw CommandFailure("error: --timeout \"\(timeout)\" is not a duration such as 60s or 5m", code: .usage)
+                throw CommandFailure(
+                    "error: --timeout \"\(timeout)\" is not a duration such as 60s or 5m", code: .usage)
             }
             try await DetachedStart(options: node, patience: .seconds(patience)).run()
         } else {
