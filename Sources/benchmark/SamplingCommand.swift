@@ -107,9 +107,9 @@ private struct BusyCgroup {
             toFile: container.path + "/cgroup.procs", atomically: false, encoding: .utf8)
     }
 
+    /// Kills the process by its cgroup: it may have been born with SIGTERM blocked.
     func remove() {
-        process.terminate()
-        process.waitUntilExit()
         try? tree.removeAll()
+        process.waitUntilExit()
     }
 }
