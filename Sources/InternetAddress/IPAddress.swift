@@ -77,21 +77,22 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible, Codable
 
     private static func sixteenBytes(_ text: String) -> UInt128? {
         let halves = text.splitOnce("::")
-        guard let head = groups(halves.0), let tail = groups(halves.1 ?? "") else { return nil }
+        guard let head = groups(halves.0, isLast: halves.1 == nil), let tail = groups(halves.1 ?? "", isLast: true)
+        else { return nil }
         let count = head.count + tail.count
         guard halves.1 == nil ? count == 8 : count <= 7 else { return nil }
         let all = head + [UInt16](repeating: 0, count: 8 - count) + tail
         return all.reduce(0) { $0 << 16 | UInt128($1) }
     }
 
-    /// `a:b:c`, the last of which may be an IPv4 address. Nil where a group is none.
-    private static func groups(_ text: Substring) -> [UInt16]? {
+    /// `a:b:c`; at the end of the address the last may be an IPv4 address. Nil where a group is none.
+    private static func groups(_ text: Substring, isLast: Bool) -> [UInt16]? {
         if text.isEmpty { return [] }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count <= 8 else { return nil }
         var groups: [UInt16] = []
         for (index, part) in parts.enumerated() {
-            if index == parts.count - 1, part.utf8.contains(UInt8(ascii: ".")) {
+            if isLast, index == parts.count - 1, part.utf8.contains(UInt8(ascii: ".")) {
                 guard let value = dotted(part) else { return nil }
                 groups += [UInt16(truncatingIfNeeded: value >> 16), UInt16(truncatingIfNeeded: value)]
             } else {
