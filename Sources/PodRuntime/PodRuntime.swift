@@ -138,6 +138,19 @@ public final class PodRuntime: Runtime {
         try await get(sandbox).signalContainer(name, signal: signal)
     }
 
+    public func run(
+        _ command: [String], in container: String, of sandbox: String, deadline: Duration, outputLimit: Int
+    ) async throws -> CommandOutcome {
+        _ = try get(sandbox)
+        throw RuntimeError(
+            .start, step: "run", object: container, message: "this node cannot run commands in containers")
+    }
+
+    public func pendingConnections(of sandbox: String) async throws -> Int {
+        _ = try get(sandbox)
+        return 0
+    }
+
     public func updateContainer(_ name: String, in sandbox: String, resources: CgroupResources) async throws {
         try await get(sandbox).updateContainer(name, resources: resources)
     }

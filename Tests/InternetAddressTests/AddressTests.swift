@@ -59,7 +59,9 @@ import Testing
         #expect(!IPRange("::/0")!.overlaps(IPRange("10.244.0.0/16")!))
     }
 
-    @Test(arguments: ["10.0.0.1/8", "10.0.0.0", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/", "::/129", "a/8", "fd00::1/64"])
+    @Test(arguments: [
+        "10.0.0.1/8", "10.0.0.0", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/", "::/129", "a/8", "fd00::1/64",
+    ])
     func `what is no network is refused`(_ text: String) {
         #expect(IPRange(text) == nil)
     }

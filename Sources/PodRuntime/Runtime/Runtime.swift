@@ -22,6 +22,33 @@ public protocol Runtime: Sendable {
     /// Sends a signal to the main process of a running container without waiting for anything.
     func signalContainer(_ name: String, in sandbox: String, signal: String) async throws
 
+    /// Runs a command in a running container, as its main process runs: same user, groups, capabilities, system call
+    /// filter, working directory and environment; stdin is /dev/null. Returns when the command's own process has ended;
+    /// what it left behind in the background is killed then.
+    ///
+    /// The command lives in a child cgroup of the container's, so that its memory and CPU count as the container's, and
+    /// so that it can be killed as a whole: at the deadline by the pod's supervisor, whether the agent lives or not, and
+    /// at once where the calling task is cancelled.
+    ///
+    /// - Parameters:
+    ///   - command: program and arguments; no shell is involved. A name without a slash is looked for in the
+    ///     container's PATH.
+    ///   - deadline: from the call on, at most a day.
+    ///   - outputLimit: bytes of stdout and stderr together that are kept, at most 16 MiB; the rest is read and dropped,
+    ///     so that the command never waits for its reader.
+    /// - Throws: `RuntimeError(.notFound)` where the container does not run (yet, or any more), `.start` that names the
+    ///   program where it cannot be executed, `.configuration` for an empty command, `.busy` where too many commands run
+    ///   in the sandbox, `.shimLost`.
+    func run(
+        _ command: [String], in container: String, of sandbox: String, deadline: Duration, outputLimit: Int
+    ) async throws -> CommandOutcome
+
+    /// Connections that a pod's listening TCP sockets have not accepted yet; 0 where nothing runs. With the host's network
+    /// only sockets that the pod's processes hold are counted.
+    ///
+    /// - Throws: `RuntimeError(.notFound)` where there is no such sandbox.
+    func pendingConnections(of sandbox: String) async throws -> Int
+
     /// Changes what a running container's cgroup has, in place: nothing is restarted. What is nil now goes back to the
     /// kernel's default. All or nothing; kept with the container's facts (`ContainerStatus.resources`).
     ///

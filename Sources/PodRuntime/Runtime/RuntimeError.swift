@@ -15,6 +15,8 @@ public struct RuntimeError: Error, Sendable, CustomStringConvertible {
         case unenforceable
         /// An update would set `memory.max` below what is in use; nothing was changed (KEP-1287).
         case memoryInUse
+        /// As many commands run in the sandbox as may at the same time.
+        case busy
         case alreadyExists
         case notFound
         case timeout

@@ -8,6 +8,7 @@ final class FakeRuntime: Runtime, ImageProvider {
         case startContainer(String, attempt: Int)
         case stopContainer(String, grace: Duration)
         case removeSandbox(String)
+        case run(String, command: [String])
         case updateContainer(String, CgroupResources)
         case updateSandbox(String, CgroupResources)
         case updateLevel(QualityOfService, CgroupResources)
@@ -23,6 +24,8 @@ final class FakeRuntime: Runtime, ImageProvider {
         var node = NodeStatistics(
             pods: CgroupStatistics(time: 0), system: CgroupStatistics(time: 0), supervisors: 0,
             machine: MachineStatistics(time: 0))
+        var commands: [String: @Sendable ([String]) async throws -> CommandOutcome] = [:]
+        var pendingConnections: [String: Int] = [:]
         var isHoldingStops = false
         var stops: [String: [CheckedContinuation<Void, Never>]] = [:]
         var waiters: [(isMet: @Sendable ([Call]) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
@@ -74,6 +77,17 @@ final class FakeRuntime: Runtime, ImageProvider {
     /// What `statistics(of:)` answers from now on.
     func put(_ statistics: SandboxStatistics) { state.withLock { $0.statistics[statistics.id] = statistics } }
     func put(_ node: NodeStatistics) { state.withLock { $0.node = node } }
+
+    /// What a command in this container comes to from now on; without it every command succeeds and prints nothing. The
+    /// call returns when `answer` does.
+    func answerCommands(in container: String, _ answer: @escaping @Sendable ([String]) async throws -> CommandOutcome) {
+        state.withLock { $0.commands[container] = answer }
+    }
+
+    /// What `pendingConnections(of:)` answers from now on.
+    func put(pendingConnections count: Int, of sandbox: String) {
+        state.withLock { $0.pendingConnections[sandbox] = count }
+    }
 
     /// A kill that the container survives.
     func oomKill(_ sandbox: String, _ container: String, _ kill: OOMKill) {
@@ -182,6 +196,27 @@ final class FakeRuntime: Runtime, ImageProvider {
     }
 
     func signalContainer(_ name: String, in sandbox: String, signal: String) async throws {}
+
+    /// A failure set for `run <name>` is thrown.
+    func run(
+        _ command: [String], in container: String, of sandbox: String, deadline: Duration, outputLimit: Int
+    ) async throws -> CommandOutcome {
+        note(.run(container, command: command))
+        try takeFailure("run \(container)")
+        let runs = state.withLock { state in
+            state.sandboxes[sandbox]?.containers.contains { $0.name == container && $0.exit == nil } ?? false
+        }
+        guard runs else {
+            throw RuntimeError(
+                .notFound, step: "run", object: container, message: "container \(container) does not run")
+        }
+        guard let answer = state.withLock({ $0.commands[container] }) else { return CommandOutcome(exitCode: 0) }
+        return try await answer(command)
+    }
+
+    func pendingConnections(of sandbox: String) async throws -> Int {
+        state.withLock { $0.pendingConnections[sandbox] ?? 0 }
+    }
 
     /// A failure set for `update <name>` (`update sandbox` for the pod) is thrown, and nothing is changed.
     func updateContainer(_ name: String, in sandbox: String, resources: CgroupResources) async throws {
