@@ -1,3 +1,5 @@
+public import InternetAddress
+
 /// What a control plane needs to know before it starts.
 public struct ControlPlaneConfiguration: Sendable {
     /// The durable state's folder (`/var/lib/minikube-lite`): holds `state.db` and `pki/`. Made if it is not there.
@@ -12,6 +14,20 @@ public struct ControlPlaneConfiguration: Sendable {
     public var adminKubeconfigPath: String?
     /// More DNS names and IP addresses for the server's certificate.
     public var extraSubjectAlternativeNames: [String]
+    /// Where Services get their cluster addresses from: one range, or one of each family, the first of them for
+    /// Services that ask for no family. Its first address is that of `default/kubernetes`, the tenth that of
+    /// `kube-system/kube-dns`.
+    public var serviceRanges: [IPRange] = [defaultServiceRange]
+    /// Where Services get their node ports from.
+    public var nodePorts: ClosedRange<Int> = 30000...32767
+    /// The node's addresses on the pods' network. The API listens there as well, and the Service
+    /// `default/kubernetes` leads there; without any it has no endpoints.
+    public var gateways: [IPAddress] = []
+    /// The domain of Services' names, without a dot at the end.
+    public var clusterDomain = "cluster.local"
+
+    /// 10.96.0.0/12
+    public static let defaultServiceRange = IPRange(IPAddress(.v4, 0x0a60_0000), prefixLength: 12)
 
     public init(
         dataDirectory: String, listenHost: String = "127.0.0.1", listenPort: Int = 6443,

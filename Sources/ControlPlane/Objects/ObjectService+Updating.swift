@@ -132,11 +132,16 @@ extension ObjectService {
         let prepared = try ObjectRules.prepareForUpdate(
             new, from: old, request.resource, subresource: request.subresource)
         new = prepared.json
-        if request.resource.generation != .none,
-            new["spec"] != old["spec"]
-                || (request.resource.generation == .specAndAnnotations && request.subresource != "status"
-                    && metadata.annotations != oldMetadata.annotations)
-        {
+        let isOtherIntent =
+            switch request.resource.generation {
+            case .none: false
+            case .spec: new["spec"] != old["spec"]
+            case .specAndAnnotations:
+                new["spec"] != old["spec"]
+                    || request.subresource != "status" && metadata.annotations != oldMetadata.annotations
+            case .anything: new.withoutMetadata != old.withoutMetadata
+            }
+        if isOtherIntent {
             metadata.generation = oldMetadata.generation + 1
             new["metadata"] = metadata.json
         }
@@ -165,5 +170,14 @@ extension ObjectRequest {
         var whole = self
         whole.subresource = ""
         return whole
+    }
+}
+
+extension JSONValue {
+    /// An object's content.
+    fileprivate var withoutMetadata: JSONValue {
+        var content = self
+        content["metadata"] = nil
+        return content
     }
 }

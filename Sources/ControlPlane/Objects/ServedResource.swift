@@ -10,6 +10,8 @@ struct ServedResource: Sendable, Hashable {
         case spec
         /// Deployments: a change of the annotations counts, too.
         case specAndAnnotations
+        /// EndpointSlices: they have no spec, and all of them but the metadata counts.
+        case anything
     }
 
     /// Where objects come from.
@@ -56,6 +58,7 @@ struct ResourceCatalogue: Sendable {
         let status: [ServedResource.Verb] = [.get, .patch, .update]
         let served: [(String, String, [String: [ServedResource.Verb]], ServedResource.Generation)] = [
             ("", "ConfigMap", [:], .none),
+            ("", "Endpoints", [:], .none),
             ("", "Event", [:], .none),
             ("", "Namespace", ["finalize": [.update], "status": status], .none),
             ("", "Node", ["proxy": [.get], "status": status], .none),
@@ -66,10 +69,12 @@ struct ResourceCatalogue: Sendable {
                 ], .spec
             ),
             ("", "Secret", [:], .none),
+            ("", "Service", ["status": status], .none),
             ("", "ServiceAccount", [:], .none),
             ("apps", "Deployment", ["scale": status, "status": status], .specAndAnnotations),
             ("apps", "ReplicaSet", ["scale": status, "status": status], .spec),
             ("coordination.k8s.io", "Lease", [:], .none),
+            ("discovery.k8s.io", "EndpointSlice", [:], .anything),
         ]
         let stored = served.compactMap { group, kind, subresources, generation in
             let kind = GroupVersionKind(group: group, version: "v1", kind: kind)

@@ -1,7 +1,7 @@
 import Crypto
 import Foundation
+import InternetAddress
 import LinuxKernel
-import NIOCore
 import SwiftASN1
 import X509
 
@@ -107,7 +107,7 @@ struct Authority: Sendable {
 
     private static func names(of purpose: Purpose) throws -> [GeneralName] {
         purpose.subjectAlternativeNames.map { name in
-            IPAddress.bytes(name).map { .ipAddress(ASN1OctetString(contentBytes: $0[...])) } ?? .dnsName(name)
+            IPAddress(name).map { .ipAddress(ASN1OctetString(contentBytes: $0.bytes[...])) } ?? .dnsName(name)
         }
     }
 
@@ -128,19 +128,5 @@ struct Authority: Sendable {
     private static func write(_ credential: Credential, _ directory: String, _ name: String) throws {
         try FileAccess.replace("\(directory)/\(name).key", with: Array(credential.key.utf8), mode: 0o600)
         try FileAccess.replace("\(directory)/\(name).crt", with: Array(credential.certificate.utf8), mode: 0o644)
-    }
-}
-
-/// Addresses as the bytes that certificates have.
-enum IPAddress {
-    static func bytes(_ text: String) -> [UInt8]? {
-        guard let address = try? SocketAddress(ipAddress: text, port: 0) else { return nil }
-        switch address {
-        case .v4(let address):
-            return withUnsafeBytes(of: address.address.sin_addr) { Array($0) }
-        case .v6(let address):
-            return withUnsafeBytes(of: address.address.sin6_addr) { Array($0) }
-        default: return nil
-        }
     }
 }

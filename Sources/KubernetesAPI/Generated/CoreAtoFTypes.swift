@@ -957,6 +957,95 @@ public struct EmptyDirVolumeSource: JSONConvertible {
     }
 }
 
+/// `core.v1.EndpointAddress`.
+public struct EndpointAddress: JSONConvertible {
+    public var ip: String = ""
+    public var hostname: String = ""
+    public var nodeName: String?
+    @Indirect public var targetRef: ObjectReference?
+    public init() {}
+    public init(json: JSONValue) throws(JSONTypeError) {
+        let members = try json.requireObject()
+        self.ip = try members.decode("ip") ?? ""
+        self.hostname = try members.decode("hostname") ?? ""
+        self.nodeName = try members.decode("nodeName")
+        self.targetRef = try members.decode("targetRef")
+    }
+    public var json: JSONValue {
+        var members = JSONObject()
+        members.encodeRequired("ip", ip)
+        members.encodeNonZero("hostname", hostname)
+        members.encode("nodeName", nodeName)
+        members.encode("targetRef", targetRef)
+        return .object(members)
+    }
+}
+
+/// `core.v1.EndpointPort`.
+public struct EndpointPort: JSONConvertible {
+    public var name: String = ""
+    public var port: Int32 = 0
+    public var `protocol`: Protocol = Protocol(rawValue: "")
+    public var appProtocol: String?
+    public init() {}
+    public init(json: JSONValue) throws(JSONTypeError) {
+        let members = try json.requireObject()
+        self.name = try members.decode("name") ?? ""
+        self.port = try members.decode("port") ?? 0
+        self.`protocol` = try members.decode("protocol") ?? Protocol(rawValue: "")
+        self.appProtocol = try members.decode("appProtocol")
+    }
+    public var json: JSONValue {
+        var members = JSONObject()
+        members.encodeNonZero("name", name)
+        members.encodeRequired("port", port)
+        members.encodeNonZero("protocol", `protocol`)
+        members.encode("appProtocol", appProtocol)
+        return .object(members)
+    }
+}
+
+/// `core.v1.EndpointSubset`.
+public struct EndpointSubset: JSONConvertible {
+    public var addresses: [EndpointAddress] = []
+    public var notReadyAddresses: [EndpointAddress] = []
+    public var ports: [EndpointPort] = []
+    public init() {}
+    public init(json: JSONValue) throws(JSONTypeError) {
+        let members = try json.requireObject()
+        self.addresses = try members.decode("addresses") ?? []
+        self.notReadyAddresses = try members.decode("notReadyAddresses") ?? []
+        self.ports = try members.decode("ports") ?? []
+    }
+    public var json: JSONValue {
+        var members = JSONObject()
+        members.encodeNonEmpty("addresses", addresses)
+        members.encodeNonEmpty("notReadyAddresses", notReadyAddresses)
+        members.encodeNonEmpty("ports", ports)
+        return .object(members)
+    }
+}
+
+/// `core.v1.Endpoints`.
+public struct Endpoints: KubernetesObject {
+    public static let groupVersionKind = GroupVersionKind(group: "", version: "v1", kind: "Endpoints")
+    public var metadata: ObjectMeta = ObjectMeta()
+    public var subsets: [EndpointSubset] = []
+    public init() {}
+    public init(json: JSONValue) throws(JSONTypeError) {
+        let members = try json.requireObject()
+        self.metadata = try members.decode("metadata") ?? ObjectMeta()
+        self.subsets = try members.decode("subsets") ?? []
+    }
+    public var json: JSONValue {
+        var members = JSONObject()
+        members.encodeType(Self.groupVersionKind)
+        members.encode("metadata", metadata)
+        members.encodeNonEmpty("subsets", subsets)
+        return .object(members)
+    }
+}
+
 /// `core.v1.EnvFromSource`.
 public struct EnvFromSource: JSONConvertible {
     public var prefix: String = ""

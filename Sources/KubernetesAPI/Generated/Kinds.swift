@@ -8,6 +8,7 @@ public let generatedKinds: [any KubernetesObject.Type] = [
     ReplicaSet.self,
     Lease.self,
     ConfigMap.self,
+    Endpoints.self,
     Event.self,
     Namespace.self,
     Node.self,
@@ -15,6 +16,7 @@ public let generatedKinds: [any KubernetesObject.Type] = [
     Secret.self,
     Service.self,
     ServiceAccount.self,
+    EndpointSlice.self,
     NodeMetrics.self,
     PodMetrics.self,
 ]

@@ -1,3 +1,5 @@
+internal import InternetAddress
+
 /// The path of a field in messages: `spec.containers[0].resources.limits[cpu]`.
 public struct FieldPath: Sendable, Hashable, CustomStringConvertible {
     public let description: String
@@ -110,6 +112,7 @@ extension FieldErrors {
     static let positive = "must be greater than zero"
     static let immutable = "field is immutable"
     static let portRange = "must be between 1 and 65535, inclusive"
+    static let address = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
     mutating func requireNotNegative(_ path: FieldPath, _ value: Int64) {
         if value < 0 { invalid(path, value, Self.notNegative) }
@@ -117,6 +120,10 @@ extension FieldErrors {
 
     mutating func requirePort(_ path: FieldPath, _ port: Int32) {
         if !(1...65535).contains(port) { invalid(path, port, Self.portRange) }
+    }
+
+    mutating func requireAddress(_ path: FieldPath, _ address: String) {
+        if IPAddress(address) == nil { invalid(path, address, Self.address) }
     }
 
     /// A number in range, or the name of a port.

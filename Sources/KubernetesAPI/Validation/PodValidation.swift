@@ -72,7 +72,7 @@ extension PodSpec {
         }
         for (index, alias) in hostAliases.enumerated() {
             let path = path.child("hostAliases")[index]
-            if !IPAddress.isValid(alias.ip) { errors.invalid(path.child("ip"), alias.ip, IPAddress.problem) }
+            errors.requireAddress(path.child("ip"), alias.ip)
             for (number, name) in alias.hostnames.enumerated() {
                 errors.invalid(path.child("hostnames")[number], name, NameRules.dns1123Subdomain(name))
             }

@@ -24,12 +24,12 @@ extension Service: ValidatedObject {
                 errors.invalid(
                     path.child("clusterIPs")[0], "None", "may not be set to 'None' for \(spec.type) services")
             }
-            if !isHeadless, !spec.clusterIP.isEmpty, !IPAddress.isValid(spec.clusterIP) {
-                errors.invalid(path.child("clusterIPs")[0], spec.clusterIP, IPAddress.problem)
+            if !isHeadless, !spec.clusterIP.isEmpty {
+                errors.requireAddress(path.child("clusterIPs")[0], spec.clusterIP)
             }
         }
-        for (index, address) in spec.externalIPs.enumerated() where !IPAddress.isValid(address) {
-            errors.invalid(path.child("externalIPs")[index], address, IPAddress.problem)
+        for (index, address) in spec.externalIPs.enumerated() {
+            errors.requireAddress(path.child("externalIPs")[index], address)
         }
         if let seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds, !(1...86400).contains(seconds) {
             errors.invalid(
