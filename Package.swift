@@ -170,6 +170,11 @@ let package = Package(
                 "KubernetesAPI", "PodRuntime", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        // The client of tests and benchmarks that no failed request escapes.
+        .executableTarget(
+            name: "load-client", path: "Tests/load-client",
+            cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+            linkerSettings: staticExecutable),
         // What sampling costs at least, in C, beside our own.
         .executableTarget(
             name: "sampler-loop", path: "Tests/sampler-loop", cSettings: [.define("_GNU_SOURCE")],

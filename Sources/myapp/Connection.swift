@@ -13,6 +13,8 @@ struct Connection {
     private var output: [UInt8] = []
     /// No further request is read: close when the output is gone.
     private var closing = false
+    /// A request was answered on it already.
+    private(set) var hasServed = false
 
     init(descriptor: Int32, now: Int) {
         self.descriptor = descriptor
@@ -20,6 +22,8 @@ struct Connection {
     }
 
     var isWriting: Bool { !output.isEmpty }
+    /// Kept after an answer, and nothing of a next request has come: it may be closed at any time (RFC 9112 section 9.3).
+    var isIdle: Bool { hasServed && input.isEmpty && output.isEmpty }
     var events: Int16 { Int16(isWriting ? POLLOUT : POLLIN) }
 
     /// Reads and writes what can be without waiting; false when the connection is over.
@@ -83,6 +87,7 @@ struct Connection {
         let response = Response.answer(method: method, path: path, settings: settings)
         output += response.bytes(keepAlive: keep, headOnly: method == "HEAD", version: settings.version)
         closing = !keep
+        hasServed = true
         if path != "/healthz" { log("\(method) \(path) \(response.status.prefix(3))") }
     }
 

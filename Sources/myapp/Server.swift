@@ -92,16 +92,19 @@ struct Server {
             let idle = connections.isEmpty && drainEnd == nil
             let ready = poll(&polled, nfds_t(polled.count), idle ? -1 : 1000)
             let now = Self.seconds()
-            if ready > 0, polled[connections.count].revents != 0 {
+            let present = connections.count
+            if ready > 0, polled[present].revents != 0 {
                 drainEnd = now + Self.drainPatience
+                // Whoever waits in the kernel's queue is connected already: closing the listener would reset them.
+                accept(into: &connections, now: now)
                 close(listener)
             }
             if ready > 0 {
                 let draining = drainEnd != nil
                 var kept: [Connection] = []
-                for (index, present) in connections.enumerated() {
-                    var connection = present
-                    if polled[index].revents == 0
+                for (index, known) in connections.enumerated() {
+                    var connection = known
+                    if index >= present || polled[index].revents == 0
                         || connection.advance(settings: settings, draining: draining, now: now)
                     {
                         kept.append(connection)
@@ -112,9 +115,10 @@ struct Server {
                 connections = kept
                 if !draining, polled[polled.count - 1].revents != 0 { accept(into: &connections, now: now) }
             }
-            // Who is too slow is cut off; when stopping, so is who has no answer under way.
+            // Who is too slow is cut off; when stopping, so is who waits for nothing. A connection that has not been used
+            // yet has a request under way.
             connections.removeAll { connection in
-                let over = connection.deadline <= now || (drainEnd != nil && !connection.isWriting)
+                let over = connection.deadline <= now || (drainEnd != nil && connection.isIdle)
                 if over { close(connection.descriptor) }
                 return over
             }
