@@ -6,6 +6,12 @@
 public let generatedKinds: [any KubernetesObject.Type] = [
     Deployment.self,
     ReplicaSet.self,
+    SelfSubjectReview.self,
+    TokenReview.self,
+    LocalSubjectAccessReview.self,
+    SelfSubjectAccessReview.self,
+    SelfSubjectRulesReview.self,
+    SubjectAccessReview.self,
     Lease.self,
     ConfigMap.self,
     Endpoints.self,
@@ -19,4 +25,8 @@ public let generatedKinds: [any KubernetesObject.Type] = [
     EndpointSlice.self,
     NodeMetrics.self,
     PodMetrics.self,
+    ClusterRole.self,
+    ClusterRoleBinding.self,
+    Role.self,
+    RoleBinding.self,
 ]

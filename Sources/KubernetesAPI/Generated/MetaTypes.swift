@@ -251,6 +251,38 @@ public struct DeletionPropagation: StringValue {
     public static let knownValues: [String] = ["Orphan", "Background", "Foreground"]
 }
 
+/// `meta.v1.FieldSelectorOperator`; a value that is not listed is kept as it is.
+public struct FieldSelectorOperator: StringValue {
+    public var rawValue: String
+    public init(rawValue: String) { self.rawValue = rawValue }
+    public static let `in` = FieldSelectorOperator(rawValue: "In")
+    public static let notIn = FieldSelectorOperator(rawValue: "NotIn")
+    public static let exists = FieldSelectorOperator(rawValue: "Exists")
+    public static let doesNotExist = FieldSelectorOperator(rawValue: "DoesNotExist")
+    public static let knownValues: [String] = ["In", "NotIn", "Exists", "DoesNotExist"]
+}
+
+/// `meta.v1.FieldSelectorRequirement`.
+public struct FieldSelectorRequirement: JSONConvertible {
+    public var key: String = ""
+    public var `operator`: FieldSelectorOperator = FieldSelectorOperator(rawValue: "")
+    public var values: [String] = []
+    public init() {}
+    public init(json: JSONValue) throws(JSONTypeError) {
+        let members = try json.requireObject()
+        self.key = try members.decode("key") ?? ""
+        self.`operator` = try members.decode("operator") ?? FieldSelectorOperator(rawValue: "")
+        self.values = try members.decode("values") ?? []
+    }
+    public var json: JSONValue {
+        var members = JSONObject()
+        members.encodeRequired("key", key)
+        members.encodeRequired("operator", `operator`)
+        members.encodeNonEmpty("values", values)
+        return .object(members)
+    }
+}
+
 /// `meta.v1.GroupVersionForDiscovery`.
 public struct GroupVersionForDiscovery: JSONConvertible {
     public var groupVersion: String = ""
