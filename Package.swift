@@ -186,27 +186,32 @@ let package = Package(
         // An agent without a node, for tests that kill it.
         .executableTarget(
             name: "runtime-driver",
-            dependencies: ["PodRuntime", "LinuxKernel", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "PodRuntime", "InternetAddress", "LinuxKernel", .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/runtime-driver", swiftSettings: strict),
 
         .testTarget(name: "InternetAddressTests", dependencies: ["InternetAddress"], swiftSettings: strict),
         .testTarget(name: "ClusterDNSTests", dependencies: ["ClusterDNS"], swiftSettings: strict),
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"], swiftSettings: strict),
         .testTarget(name: "ShimProtocolTests", dependencies: ["ShimProtocol"], swiftSettings: strict),
-        .testTarget(name: "PodRuntimeTests", dependencies: ["PodRuntime"], swiftSettings: strict),
+        .testTarget(name: "PodRuntimeTests", dependencies: ["PodRuntime", "InternetAddress"], swiftSettings: strict),
         // Run inside a virtual machine, by scripts/test-vm.
-        .testTarget(name: "VMTests", dependencies: ["PodRuntime", "NodeHarness"], swiftSettings: strict),
+        .testTarget(
+            name: "VMTests", dependencies: ["PodRuntime", "InternetAddress", "NodeHarness"], swiftSettings: strict),
         .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI"], swiftSettings: strict),
         .testTarget(
             name: "ControlPlaneTests",
             dependencies: ["ControlPlane", .product(name: "AsyncHTTPClient", package: "async-http-client")],
             swiftSettings: strict),
-        .testTarget(name: "CommandLineTests", dependencies: ["minikube-lite", "KubernetesAPI"], swiftSettings: strict),
+        .testTarget(
+            name: "CommandLineTests", dependencies: ["minikube-lite", "KubernetesAPI", "InternetAddress"],
+            swiftSettings: strict),
         // Starts the built programs: it depends on none of them, since the static ones cannot be linked into a bundle.
         .testTarget(name: "EndToEndTests", dependencies: ["NodeHarness"], swiftSettings: strict),
         // A whole node of a test's own, started and removed from outside.
         .target(name: "NodeHarness", path: "Tests/NodeHarness", swiftSettings: strict),
-        .testTarget(name: "NodeAgentTests", dependencies: ["NodeAgent"], swiftSettings: strict),
+        .testTarget(name: "NodeAgentTests", dependencies: ["NodeAgent", "InternetAddress"], swiftSettings: strict),
         .testTarget(name: "LaboratoryTests", dependencies: ["Laboratory"], swiftSettings: strict),
     ]
 )

@@ -81,9 +81,9 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
         let allocations = AllocationStore(directory: "\(configuration.dataDirectory)/allocations")
         let around = PodSurroundings(
             client: client, runtime: runtime, configuration: configuration, volumes: volumes, logs: logs,
-            events: events, time: time, logger: logger, nodeAddress: facts.address, ledger: ledger,
+            events: events, time: time, logger: logger, nodeAddresses: facts.addresses, ledger: ledger,
             allocations: allocations, allocatable: facts.allocatable,
-            resolver: ResolverConfiguration(parsing: NodeFacts.text("/etc/resolv.conf")), probe: probe)
+            resolver: ResolverConfiguration(parsing: NodeFacts.text(configuration.resolverFile)), probe: probe)
         let (jobs, job) = AsyncStream.makeStream(of: PodManager.Job.self)
         let stored = try? await volumes.pool.run { allocations.all() }
         for problem in stored?.problems ?? [] { logger.warning("\(problem)") }

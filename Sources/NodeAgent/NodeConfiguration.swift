@@ -1,3 +1,5 @@
+public import InternetAddress
+
 /// How one node runs its pods: what the kubelet has in its flags and its configuration file.
 public struct NodeConfiguration: Sendable {
     /// The name of the Node object, and of the pods' `spec.nodeName`.
@@ -12,10 +14,11 @@ public struct NodeConfiguration: Sendable {
     public var cgroupParent: String
     /// The same cgroup's absolute path; nil where it is not known. The kernel tells there that pods are short of memory.
     public var cgroupPath: String?
-    /// IPv4 range of the pods, as shown in `Node.spec.podCIDR`.
-    public var podCIDR: String
-    /// The node's own address; nil takes the first IPv4 address that is not a loopback's or a bridge's.
-    public var nodeAddress: String?
+    /// Ranges of the pods, one or one of each family, as shown in `Node.spec.podCIDRs`.
+    public var podCIDRs: [IPRange]
+    /// The node's own addresses, at most one per family, the one that it is known by first; empty takes the first of each
+    /// of the pods' families that is not a loopback's or a bridge's.
+    public var nodeAddresses: [IPAddress]
     /// Devices that are never asked for the node's address.
     public var ignoredDevices: [String]
     /// How many pods the node takes.
@@ -32,6 +35,8 @@ public struct NodeConfiguration: Sendable {
     public var clusterDNS: [String]
     /// The domain of services.
     public var clusterDomain: String
+    /// The resolv.conf(5) that pods with dnsPolicy Default get, and whose search domains the others get, too; empty: none.
+    public var resolverFile: String
     /// Rotation of container logs: bytes of one file, and how many files are kept.
     public var logMaxBytes: Int64
     public var logMaxFiles: Int
@@ -46,16 +51,16 @@ public struct NodeConfiguration: Sendable {
 
     public init(
         nodeName: String, dataDirectory: String, runDirectory: String, logDirectory: String = "/var/log/pods",
-        podCIDR: String
+        podCIDRs: [IPRange]
     ) {
         self.nodeName = nodeName
         self.dataDirectory = dataDirectory
         self.runDirectory = runDirectory
         self.logDirectory = logDirectory
-        self.podCIDR = podCIDR
+        self.podCIDRs = podCIDRs
         cgroupParent = "/minikube-lite"
         cgroupPath = nil
-        nodeAddress = nil
+        nodeAddresses = []
         ignoredDevices = []
         maxPods = 110
         pressure = PressureOptions()
@@ -63,6 +68,7 @@ public struct NodeConfiguration: Sendable {
         bestEffortLimits = false
         clusterDNS = []
         clusterDomain = "cluster.local"
+        resolverFile = "/etc/resolv.conf"
         logMaxBytes = 10 << 20
         logMaxFiles = 5
         kubernetesVersion = "v1.36.0"

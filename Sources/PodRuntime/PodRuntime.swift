@@ -1,4 +1,5 @@
 import Failpoint
+public import InternetAddress
 import LinuxKernel
 public import Logging
 import ShimProtocol
@@ -39,7 +40,7 @@ public final class PodRuntime: Runtime {
             return (cgroups, try ShimImage(path: configuration.shimExecutable))
         }
         let network = try PodNetwork(
-            bridge: configuration.bridge, cidr: configuration.podCIDR,
+            bridge: configuration.bridge, ranges: configuration.podCIDRs,
             stateDirectory: configuration.runDirectory + "/network")
         for change in try await network.setUpBridge() { logger.info("network", metadata: ["changed": "\(change)"]) }
         let filter: DeviceFilter?
@@ -80,6 +81,10 @@ public final class PodRuntime: Runtime {
     deinit { killPump.withLock { $0?.cancel() } }
 
     public var images: any ImageProvider { store }
+
+    /// The node's own addresses on the pods' bridge, one per family in the order of the pod ranges: pods reach services
+    /// of the node itself there.
+    public var gateways: [IPAddress] { host.network.gateways }
 
     public func startSandbox(_ configuration: SandboxConfiguration) async throws -> SandboxStatus {
         guard !configuration.userNamespace else {

@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["--port", "0"], ["--pod-cidr", "10.0.0.0/33"], ["--node-name", "Not_A_Name"], ["--crash-backoff-max", "soon"],
+        ["--port", "0"], ["--node-name", "Not_A_Name"], ["--crash-backoff-max", "soon"],
     ]) func `wrong values are refused`(_ words: [String]) {
         #expect(throws: (any Error).self) { try NodeOptions.parse(words) }
     }

@@ -20,7 +20,7 @@ struct EnvironmentTests {
             $0.spec.containers[0].resources.limits = ["cpu": "1500m"]
             $0.spec.containers[0].resources.requests = ["memory": "100M"]
         },
-        podAddresses: ["10.244.0.2"], nodeAddress: "192.0.2.1",
+        podAddresses: ["10.244.0.2"], nodeAddresses: ["192.0.2.1"],
         allocatable: ["cpu": "4", "memory": "1Gi"])
 
     private func environment(
@@ -153,7 +153,7 @@ struct VolumeContentTests {
         configMap.binaryData = ["logo": Data([0, 255])]
         let content = VolumeContent(
             objects: ReferencedObjects(namespace: "default", secrets: ["s": secret], configMaps: ["c": configMap]),
-            fields: DownwardFields(pod: .test(), podAddresses: [], nodeAddress: "", allocatable: [:]))
+            fields: DownwardFields(pod: .test(), podAddresses: [], nodeAddresses: [], allocatable: [:]))
         var volume = Volume()
         volume.secret = SecretVolumeSource()
         volume.secret?.secretName = "s"

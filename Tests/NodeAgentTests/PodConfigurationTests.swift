@@ -28,7 +28,7 @@ struct PodConfigurationTests {
 
     @Test func sandbox() {
         let configuration = NodeConfiguration(
-            nodeName: "n", dataDirectory: "/d", runDirectory: "/r", podCIDR: "10.0.0.0/24")
+            nodeName: "n", dataDirectory: "/d", runDirectory: "/r", podCIDRs: [])
         let long = String(repeating: "a", count: 62) + "-b"
         let plain = SandboxConfiguration(
             .test(long), resources: CgroupResources(), configuration: configuration, resolvConf: "")

@@ -42,7 +42,7 @@ struct StatusTests {
     }
 
     private static func status(_ facts: PodFacts, previous: PodStatus = PodStatus()) -> PodStatus {
-        PodStatusDerivation(facts: facts, previous: previous, nodeAddress: "192.0.2.1", now: 103 * second).status()
+        PodStatusDerivation(facts: facts, previous: previous, nodeAddresses: ["192.0.2.1"], now: 103 * second).status()
     }
 
     @Test func phases() {
@@ -105,7 +105,7 @@ struct StatusTests {
         let before = Self.status(Self.facts(pod, [:]))
         var facts = Self.facts(pod, ["web": .running])
         let after = PodStatusDerivation(
-            facts: facts, previous: before, nodeAddress: "", now: 110 * Self.second
+            facts: facts, previous: before, nodeAddresses: [], now: 110 * Self.second
         ).status()
         func time(_ status: PodStatus, _ type: PodConditionType) -> Int64? {
             status.conditions.first { $0.type == type }?.lastTransitionTime?.seconds

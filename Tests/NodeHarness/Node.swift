@@ -5,6 +5,10 @@ package final class Node: Sendable {
     package let root: String
     package let number: Int
     package var bridge: String { "mkle2e\(number)" }
+    /// Of the pods. Nodes that run at once have ranges of their own.
+    package var podRange: String { "10.\(200 + number % 50).\(number % 250).0/24" }
+    /// Of services: a /20, its first address is the API's and the tenth the name server's.
+    package var serviceRange: String { "10.\(100 + number % 50).\(number / 50 % 16 * 16).0/20" }
     package var cgroupParent: String { "minikube-lite-e2e-\(number)" }
     package var kubeconfig: String { "\(root)/etc/admin.kubeconfig" }
 
@@ -61,7 +65,7 @@ package final class Node: Sendable {
             "\(Self.programs)/minikube-lite",
             [
                 "up", "--detach", "--root", root, "--port", String(20000 + number % 10000), "--bridge", bridge,
-                "--cgroup-parent", cgroupParent, "--pod-cidr", "10.\(200 + number % 50).\(number % 250).0/24",
+                "--cgroup-parent", cgroupParent, "--pod-cidr", podRange, "--service-cidr", serviceRange,
                 "--node-name", "e2e", "--crash-backoff-max", "2s", "--log-level", "debug",
             ] + flags, deadline: .seconds(180))
         try result.requireSuccess()

@@ -1,4 +1,5 @@
 import Foundation
+import InternetAddress
 import LinuxKernel
 import Logging
 import Testing
@@ -38,7 +39,8 @@ struct LimitedNode {
         let runtime = try await PodRuntime(
             configuration: RuntimeConfiguration(
                 runDirectory: directory + "/run", dataDirectory: directory + "/data",
-                cgroupParent: "\(mount)/mlvm\(number)", bridge: "mlvm\(number)", podCIDR: "10.170.\(number).0/24",
+                cgroupParent: "\(mount)/mlvm\(number)", bridge: "mlvm\(number)",
+                podCIDRs: [try #require(IPRange("10.170.\(number).0/24"))],
                 bestEffort: false, shimExecutable: binaries + "/pod-shim",
                 unpackerExecutable: binaries + "/image-unpacker"),
             images: PayloadImage(directory: image), logger: logger)

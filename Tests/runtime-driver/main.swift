@@ -9,6 +9,7 @@
 //
 // DIRECTORY/image is the root file system of the one image.
 import Foundation
+import InternetAddress
 import LinuxKernel
 import Logging
 import PodRuntime
@@ -35,7 +36,11 @@ let binaries = FileAccess.split(try FileAccess.linkTarget("/proc/self/exe")).dir
 guard let mount = try CgroupMount.find().unified else { throw SystemError(call: "cgroup2", errno: ENOENT) }
 let configuration = RuntimeConfiguration(
     runDirectory: directory + "/run", dataDirectory: directory + "/data", cgroupParent: "\(mount)/mldrive\(number)",
-    bridge: "mld\(number)", podCIDR: "10.\(190 + number % 50).\(number % 250).0/24", bestEffort: true,
+    bridge: "mld\(number)",
+    podCIDRs: [
+        IPRange(IPAddress(.v4, UInt128(10 << 24 | (190 + number % 50) << 16 | number % 250 << 8)), prefixLength: 24)
+    ],
+    bestEffort: true,
     shimExecutable: binaries + "/pod-shim", unpackerExecutable: binaries + "/image-unpacker")
 var logger = Logger(label: "driver")
 logger.logLevel = .error

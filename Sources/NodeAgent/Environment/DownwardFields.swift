@@ -4,7 +4,7 @@ import KubernetesAPI
 struct DownwardFields: Sendable {
     var pod: Pod
     var podAddresses: [String]
-    var nodeAddress: String
+    var nodeAddresses: [String]
     /// What a container without a limit may use at most, by resource.
     var allocatable: [String: Quantity]
 
@@ -19,7 +19,8 @@ struct DownwardFields: Sendable {
         case "metadata.annotations": return Self.lines(metadata.annotations)
         case "spec.nodeName": return pod.spec.nodeName
         case "spec.serviceAccountName": return pod.spec.serviceAccountName
-        case "status.hostIP", "status.hostIPs": return nodeAddress
+        case "status.hostIP": return nodeAddresses.first ?? ""
+        case "status.hostIPs": return nodeAddresses.joined(separator: ",")
         case "status.podIP": return podAddresses.first ?? ""
         case "status.podIPs": return podAddresses.joined(separator: ",")
         default: break

@@ -1,4 +1,5 @@
 import Foundation
+import InternetAddress
 import KubernetesAPI
 import LinuxKernel
 import NIOCore
@@ -6,7 +7,8 @@ import PodRuntime
 
 /// What a node has and is, read once when the agent starts.
 struct NodeFacts: Sendable {
-    var address: String
+    /// One per family of the pods' ranges that the machine has, in their order; never empty.
+    var addresses: [String]
     var hostname: String
     var machineID: String
     var osImage: String
@@ -22,7 +24,7 @@ struct NodeFacts: Sendable {
     var allocatable: [String: Quantity] { division.allocatable }
 
     init(configuration: NodeConfiguration, capabilities: HostCapabilities) {
-        address = configuration.nodeAddress ?? Self.firstAddress(ignoring: configuration.ignoredDevices)
+        addresses = Self.addresses(configuration)
         hostname = ProcessInfo.processInfo.hostName
         machineID = Self.text("/etc/machine-id")
         osImage = Self.osImage(Self.text("/etc/os-release"))
@@ -96,13 +98,15 @@ struct NodeFacts: Sendable {
         return "Linux"
     }
 
-    private static func firstAddress(ignoring ignored: [String]) -> String {
-        let devices = (try? System.enumerateDevices()) ?? []
-        for device in devices where !ignored.contains(device.name) && !device.name.hasPrefix("veth") {
-            if case .v4? = device.address, let address = device.address?.ipAddress, !address.hasPrefix("127.") {
-                return address
-            }
+    private static func addresses(_ configuration: NodeConfiguration) -> [String] {
+        guard configuration.nodeAddresses.isEmpty else { return configuration.nodeAddresses.map(\.description) }
+        let devices = ((try? System.enumerateDevices()) ?? []).filter {
+            !configuration.ignoredDevices.contains($0.name) && !$0.name.hasPrefix("veth")
         }
-        return "127.0.0.1"
+        let known = devices.compactMap { $0.address?.ipAddress.flatMap(IPAddress.init) }
+            .filter { !$0.isLoopback && !$0.isLinkLocal && !$0.isMulticast }
+        let families = configuration.podCIDRs.map(\.family)
+        let found = families.compactMap { family in known.first { $0.family == family } }
+        return found.isEmpty ? [families.first == .v6 ? "::1" : "127.0.0.1"] : found.map(\.description)
     }
 }

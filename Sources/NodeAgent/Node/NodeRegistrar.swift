@@ -81,8 +81,8 @@ struct NodeRegistrar: Sendable {
         var node = Node()
         node.metadata.name = configuration.nodeName
         node.metadata.labels = facts.labels
-        node.spec.podCIDR = configuration.podCIDR
-        node.spec.podCIDRs = [configuration.podCIDR]
+        node.spec.podCIDRs = configuration.podCIDRs.map(\.description)
+        node.spec.podCIDR = node.spec.podCIDRs.first ?? ""
         node.status = await status(previous: nil)
         do {
             _ = try await client.create(node)
@@ -91,7 +91,7 @@ struct NodeRegistrar: Sendable {
                 Node.self, configuration.nodeName, .merge,
                 [
                     "metadata": ["labels": facts.labels.json],
-                    "spec": ["podCIDR": .string(configuration.podCIDR), "podCIDRs": [.string(configuration.podCIDR)]],
+                    "spec": ["podCIDR": .string(node.spec.podCIDR), "podCIDRs": node.spec.podCIDRs.json],
                 ])
         }
     }
@@ -155,7 +155,8 @@ struct NodeRegistrar: Sendable {
         var status = NodeStatus()
         status.capacity = facts.capacity
         status.allocatable = facts.allocatable
-        status.addresses = [address(.internalIP, facts.address), address(.hostname, configuration.nodeName)]
+        status.addresses =
+            facts.addresses.map { address(.internalIP, $0) } + [address(.hostname, configuration.nodeName)]
         status.conditions = conditions(previous)
         status.nodeInfo.machineID = facts.machineID
         status.nodeInfo.systemUUID = facts.machineID

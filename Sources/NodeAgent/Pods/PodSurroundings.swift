@@ -12,7 +12,8 @@ struct PodSurroundings: Sendable {
     let events: EventRecorder
     let time: TimeSource
     let logger: Logger
-    let nodeAddress: String
+    /// One per family; the one that the node is known by first.
+    let nodeAddresses: [String]
     let ledger: NodeLedger
     let allocations: AllocationStore
     /// What containers without limits may use, by resource.
@@ -44,7 +45,7 @@ struct PodSurroundings: Sendable {
 
     func fields(of pod: Pod, addresses: [String]) -> DownwardFields {
         DownwardFields(
-            pod: pod, podAddresses: pod.spec.hostNetwork ? [nodeAddress] : addresses, nodeAddress: nodeAddress,
+            pod: pod, podAddresses: pod.spec.hostNetwork ? nodeAddresses : addresses, nodeAddresses: nodeAddresses,
             allocatable: allocatable)
     }
 }

@@ -158,7 +158,8 @@ actor PodWorker {
     private func publish() {
         if isSilent || facts.isAbsent { return }
         let derivation = PodStatusDerivation(
-            facts: facts, previous: status, nodeAddress: around.nodeAddress, now: around.now, unenforced: unenforced)
+            facts: facts, previous: status, nodeAddresses: around.nodeAddresses, now: around.now, unenforced: unenforced
+        )
         let derived = derivation.status()
         let isFinal = derivation.isOver
         guard derived != status || (isFinal && !isFinalSubmitted) else { return }
@@ -367,7 +368,7 @@ actor PodWorker {
         for case (let kind, let probe?) in wanted {
             let key = ProbeKey(container: name, attempt: attempt.number, kind: kind)
             guard probes[key] == nil else { continue }
-            let address = facts.pod.spec.hostNetwork ? around.nodeAddress : facts.addresses.first ?? ""
+            let address = facts.pod.spec.hostNetwork ? around.nodeAddresses.first ?? "" : facts.addresses.first ?? ""
             let target: ProbeTarget
             do {
                 target = try ProbeTarget(

@@ -7,7 +7,7 @@ struct PodStatusDerivation {
     let facts: PodFacts
     /// The status that was derived or read before: transition times and conditions of others are kept.
     let previous: PodStatus
-    let nodeAddress: String
+    let nodeAddresses: [String]
     /// Nanoseconds since 1970.
     let now: Int64
     /// Why limits of this pod are not enforced, where they are not.
@@ -23,11 +23,11 @@ struct PodStatusDerivation {
     private var isAnythingRunning: Bool { facts.containers.values.contains { $0.isRunning } }
 
     init(
-        facts: PodFacts, previous: PodStatus, nodeAddress: String, now: Int64, unenforced: String? = nil
+        facts: PodFacts, previous: PodStatus, nodeAddresses: [String], now: Int64, unenforced: String? = nil
     ) {
         self.facts = facts
         self.previous = previous
-        self.nodeAddress = nodeAddress
+        self.nodeAddresses = nodeAddresses
         self.now = now
         self.unenforced = unenforced
         spec = facts.allocatedPod.spec
@@ -37,9 +37,9 @@ struct PodStatusDerivation {
         var status = PodStatus()
         status.observedGeneration = facts.pod.metadata.generation
         status.startTime = Timestamp(nanoseconds: facts.startTime)
-        status.hostIP = nodeAddress
-        status.hostIPs = [hostIP(nodeAddress)]
-        let addresses = spec.hostNetwork ? [nodeAddress] : facts.addresses
+        status.hostIP = nodeAddresses.first ?? ""
+        status.hostIPs = nodeAddresses.map(hostIP)
+        let addresses = spec.hostNetwork ? nodeAddresses : facts.addresses
         status.podIP = addresses.first ?? previous.podIP
         status.podIPs = addresses.isEmpty ? previous.podIPs : addresses.map(podIP)
         status.qosClass = spec.qosClass

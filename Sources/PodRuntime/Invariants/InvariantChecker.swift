@@ -285,7 +285,7 @@ public struct InvariantChecker: Sendable {
     }
 
     private func checkNetwork(_ sandboxes: [String: Facts], _ found: inout [InvariantViolation]) throws {
-        guard let range = IPv4Range(configuration.podCIDR) else { return }
+        guard let range = configuration.podCIDRs.first.flatMap({ IPv4Range($0.description) }) else { return }
         let (leases, unreadable) = try AddressPool.read(
             configuration.runDirectory + "/network/addresses", range: range)
         for path in unreadable {

@@ -1,13 +1,14 @@
 import Glibc
+public import InternetAddress
 public import LinuxKernel
 import Synchronization
 
 /// What a pod was given.
 public struct PodAddress: Sendable, Hashable, Codable {
-    /// Dotted decimal. The pod has it with a prefix length of 32.
-    public var address: String
-    /// The bridge's address: the pod's default route.
-    public var gateway: String
+    /// One per family, in the order of the node's ranges. The pod has each with the longest prefix (/32, /128).
+    public var addresses: [IPAddress]
+    /// The bridge's addresses, one for each of `addresses`: the pod's default routes.
+    public var gateways: [IPAddress]
     /// Of the pod's `eth0`, `02:...`; derived from the address, so that nobody's neighbour table goes stale when the
     /// address is given again.
     public var hardwareAddress: String
@@ -23,7 +24,8 @@ public struct PodAddress: Sendable, Hashable, Codable {
 /// does that, not we, and an address is given again only when the kernel has told that its device is gone.
 public final class PodNetwork: Sendable {
     public let bridge: String
-    public let range: IPv4Range
+    public let ranges: [IPRange]
+    let range: IPv4Range
     /// Names of the pods' devices begin with it.
     public let devicePrefix: String
     private let stateDirectory: String
@@ -43,9 +45,9 @@ public final class PodNetwork: Sendable {
 
     /// - Parameters:
     ///   - bridge: at most 15 bytes.
-    ///   - cidr: /8 to /29; the first address is the bridge's.
+    ///   - ranges: one, or one of each family; the first address of each is the bridge's.
     ///   - stateDirectory: on the run-time tmpfs.
-    public init(bridge: String, cidr: String, stateDirectory: String) throws {
+    public init(bridge: String, ranges: [IPRange], stateDirectory: String) throws {
         guard !bridge.isEmpty, bridge.utf8.count <= 15, bridge != ".", bridge != "..",
             bridge.utf8.allSatisfy({ $0 > 32 && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") })
         else {
@@ -53,18 +55,24 @@ public final class PodNetwork: Sendable {
                 .configuration, step: "bridge", object: bridge,
                 message: "\"\(bridge)\" cannot name a bridge: 1 to 15 bytes without spaces, / and : are allowed")
         }
-        guard let range = IPv4Range(cidr), (8...29).contains(range.prefixLength) else {
+        let cidr = ranges.map(\.description).joined(separator: ",")
+        guard let range = ranges.first.flatMap({ IPv4Range($0.description) }), (8...29).contains(range.prefixLength)
+        else {
             throw RuntimeError(
                 .configuration, step: "cidr", object: cidr,
                 message: "the pod CIDR \"\(cidr)\" is not an IPv4 network of /8 to /29 such as 10.244.0.0/24")
         }
         self.bridge = bridge
+        self.ranges = ranges
         self.range = range
         self.stateDirectory = stateDirectory
         devicePrefix = Self.devicePrefix(of: bridge)
         workers = BlockingPool(name: "pod-network", threads: 2)
         state = Mutex(State(addresses: try AddressPool(range: range, directory: stateDirectory + "/addresses")))
     }
+
+    /// The bridge's own addresses, one per family in the order of the ranges: each the first of its range.
+    public var gateways: [IPAddress] { ranges.compactMap { $0.address(at: 1) } }
 
     /// `ml`, six hexadecimal digits of the bridge's name (FNV-1a), `-`; up to six digits of the address follow.
     static func devicePrefix(of bridge: String) -> String {
@@ -283,7 +291,7 @@ public final class PodNetwork: Sendable {
 
     private func podAddress(_ address: UInt32) -> PodAddress {
         PodAddress(
-            address: IPv4Range.text(address), gateway: IPv4Range.text(range.network + 1),
+            addresses: [IPAddress(.v4, UInt128(address))], gateways: gateways,
             hardwareAddress: Self.hardwareAddress(address).map { Self.hexadecimal(UInt32($0), digits: 2) }
                 .joined(separator: ":"),
             device: device(for: address))

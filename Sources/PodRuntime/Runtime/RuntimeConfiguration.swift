@@ -1,3 +1,5 @@
+public import InternetAddress
+
 /// Everything by which one node instance differs from another on the same machine (DESIGN: one prefix for all).
 public struct RuntimeConfiguration: Sendable, Hashable {
     /// Live facts: a folder per pod, sockets, the agent's lock. A tmpfs; gone after a reboot.
@@ -9,8 +11,11 @@ public struct RuntimeConfiguration: Sendable, Hashable {
     public var cgroupParent: String
     /// Name of the bridge, at most 15 bytes; pod devices are named after it.
     public var bridge: String
-    /// IPv4 range of the pods, e.g. `10.244.0.0/24`; its first address is the bridge's.
-    public var podCIDR: String
+    /// Ranges of the pods: one, or one of each family; the first is the family that a pod is known by. The first address
+    /// of a range is the bridge's, e.g. 10.244.0.1 of `10.244.0.0/24`.
+    public var podCIDRs: [IPRange]
+    /// Ranges of services' cluster addresses, of families that pods have. Nothing else on this machine may be in them.
+    public var serviceRanges: [IPRange]
     /// Run pods whose limits cannot be enforced here, instead of refusing them.
     public var bestEffort: Bool
     /// The static supervisor, loaded into a sealed memfd.
@@ -19,14 +24,16 @@ public struct RuntimeConfiguration: Sendable, Hashable {
     public var unpackerExecutable: String
 
     public init(
-        runDirectory: String, dataDirectory: String, cgroupParent: String, bridge: String, podCIDR: String,
-        bestEffort: Bool, shimExecutable: String, unpackerExecutable: String
+        runDirectory: String, dataDirectory: String, cgroupParent: String, bridge: String,
+        podCIDRs: [IPRange], serviceRanges: [IPRange] = [], bestEffort: Bool, shimExecutable: String,
+        unpackerExecutable: String
     ) {
         self.runDirectory = runDirectory
         self.dataDirectory = dataDirectory
         self.cgroupParent = cgroupParent
         self.bridge = bridge
-        self.podCIDR = podCIDR
+        self.podCIDRs = podCIDRs
+        self.serviceRanges = serviceRanges
         self.bestEffort = bestEffort
         self.shimExecutable = shimExecutable
         self.unpackerExecutable = unpackerExecutable

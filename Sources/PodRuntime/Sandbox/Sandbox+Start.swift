@@ -68,7 +68,7 @@ extension Sandbox {
                 undo.push { host.network.release(configuration.id) }
                 let address = try await host.network.attach(
                     id: configuration.id, netns: namespaces.descriptors[0], podNetlink: namespaces.descriptors[1])
-                record.addresses = [address.address]
+                record.addresses = address.addresses.map(\.description)
                 Failpoint.hit("sandbox.network")
             }
 

@@ -18,9 +18,6 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "Name of the pods' bridge, at most 15 bytes.")
     var bridge: String?
 
-    @Option(help: "IPv4 range of the pods.")
-    var podCidr = "10.244.0.0/24"
-
     @Option(help: "Address that the API listens on.")
     var listen = "127.0.0.1"
 
@@ -35,6 +32,8 @@ struct NodeOptions: ParsableArguments {
 
     @Option(help: "The longest wait between two starts of a crashing container, e.g. 5m.")
     var crashBackoffMax = "5m"
+
+    @OptionGroup(title: "Network") var network: NetworkFlags
 
     @OptionGroup(title: "Limits") var limits: LimitFlags
 
@@ -51,9 +50,6 @@ struct NodeOptions: ParsableArguments {
         if let nodeName, !Self.isNodeName(nodeName) {
             throw ValidationError(
                 "--node-name \"\(nodeName)\" has to be a DNS name: lower case letters, digits, '-' and '.'.")
-        }
-        guard let range = IPv4Range(podCidr), (8...29).contains(range.prefixLength) else {
-            throw ValidationError("--pod-cidr \"\(podCidr)\" is not an IPv4 range of /8 to /29 such as 10.244.0.0/24.")
         }
     }
 
@@ -101,11 +97,11 @@ struct NodeOptions: ParsableArguments {
     /// These options as words, for a process that is started with them.
     var words: [String] {
         var words = [
-            "--bridge", bridgeName, "--pod-cidr", podCidr, "--listen", listen, "--port", String(port), "--node-name",
+            "--bridge", bridgeName, "--listen", listen, "--port", String(port), "--node-name",
             effectiveNodeName, "--cgroup-enforcement", cgroupEnforcement.rawValue, "--crash-backoff-max",
             crashBackoffMax, "--log-level", logLevel,
         ]
-        words += limits.words + pressure.words
+        words += network.words + limits.words + pressure.words
         if let root = layout.root { words += ["--root", root] }
         if let cgroupParent { words += ["--cgroup-parent", cgroupParent] }
         return words

@@ -1,4 +1,5 @@
 import Foundation
+import InternetAddress
 import LinuxKernel
 import PodRuntime
 
@@ -6,7 +7,8 @@ import PodRuntime
 struct NodeRecord: Codable, Hashable {
     var cgroupParent: String
     var bridge: String
-    var podCIDR: String
+    var podCIDRs: [IPRange]
+    var serviceRanges: [IPRange]
     var nodeName: String
     /// `https://127.0.0.1:6443`.
     var server: String
@@ -26,7 +28,8 @@ struct NodeRecord: Codable, Hashable {
     func runtimeConfiguration(_ layout: NodeLayout) -> RuntimeConfiguration {
         RuntimeConfiguration(
             runDirectory: layout.run, dataDirectory: layout.data, cgroupParent: cgroupParent, bridge: bridge,
-            podCIDR: podCIDR, bestEffort: bestEffort, shimExecutable: "", unpackerExecutable: "")
+            podCIDRs: podCIDRs, serviceRanges: serviceRanges, bestEffort: bestEffort, shimExecutable: "",
+            unpackerExecutable: "")
     }
 
     /// Nil where there is none; throws where one cannot be read.

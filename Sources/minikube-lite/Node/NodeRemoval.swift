@@ -12,7 +12,7 @@ struct NodeRemoval {
         if let record = try NodeRecord.read(layout) {
             try CgroupTree(parent: record.cgroupParent).removeAll()
             try await PodNetwork(
-                bridge: record.bridge, cidr: record.podCIDR, stateDirectory: "\(layout.run)/network"
+                bridge: record.bridge, ranges: record.podCIDRs, stateDirectory: "\(layout.run)/network"
             ).tearDown()
         }
         try unmountAll(below: [layout.run, layout.data])

@@ -23,8 +23,9 @@ struct NodeService {
         let nodeName = options.effectiveNodeName
         let bestEffort = options.cgroupEnforcement == .bestEffort
         try NodeRecord(
-            cgroupParent: cgroupParent, bridge: options.bridgeName, podCIDR: options.podCidr, nodeName: nodeName,
-            server: options.server, bestEffort: bestEffort, version: Version.current,
+            cgroupParent: cgroupParent, bridge: options.bridgeName, podCIDRs: options.network.podRanges,
+            serviceRanges: options.network.serviceRanges, nodeName: nodeName, server: options.server,
+            bestEffort: bestEffort, version: Version.current,
             startedAt: Int64(Date().timeIntervalSince1970)
         ).write(layout)
 
@@ -33,7 +34,8 @@ struct NodeService {
         let runtime = try await PodRuntime(
             configuration: RuntimeConfiguration(
                 runDirectory: layout.run, dataDirectory: layout.data, cgroupParent: cgroupParent,
-                bridge: options.bridgeName, podCIDR: options.podCidr, bestEffort: bestEffort,
+                bridge: options.bridgeName, podCIDRs: options.network.podRanges,
+                serviceRanges: options.network.serviceRanges, bestEffort: bestEffort,
                 shimExecutable: try Companion.path(of: "pod-shim"), unpackerExecutable: unpacker),
             images: images, logger: logger)
         for (controller, remedy) in runtime.capabilities.missing.sorted(by: { $0.key < $1.key }) {
@@ -48,10 +50,12 @@ struct NodeService {
             logger: logger)
         var node = NodeConfiguration(
             nodeName: nodeName, dataDirectory: layout.data, runDirectory: layout.run, logDirectory: layout.logs,
-            podCIDR: options.podCidr)
+            podCIDRs: options.network.podRanges)
         if let mount = try CgroupMount.find().unified, cgroupParent.hasPrefix(mount + "/") {
             node.cgroupParent = String(cgroupParent.dropFirst(mount.count))
         }
+        node.clusterDomain = options.network.clusterDomain
+        node.resolverFile = options.network.resolvConf
         node.ignoredDevices = [options.bridgeName]
         node.bestEffortLimits = bestEffort
         node.limits = options.limits.options

@@ -24,7 +24,9 @@ struct StatusCommand: AsyncParsableCommand {
             Console.line("name         \(record.nodeName)")
             Console.line("limits       \(record.bestEffort ? "best effort" : "strict")")
             Console.line("cgroup       \(record.cgroupParent)")
-            Console.line("network      \(record.podCIDR) on \(record.bridge)")
+            let pods = record.podCIDRs.map(\.description).joined(separator: ",")
+            let services = record.serviceRanges.map(\.description).joined(separator: ",")
+            Console.line("network      \(pods) on \(record.bridge), services \(services)")
         }
         Console.line("kubeconfig   \(layout.adminKubeconfig)")
         let context = try Kubeconfig.load(path: layout.adminKubeconfig)

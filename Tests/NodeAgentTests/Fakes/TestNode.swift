@@ -1,4 +1,5 @@
 import Foundation
+import InternetAddress
 import KubernetesAPI
 import Logging
 import PodRuntime
@@ -57,8 +58,9 @@ struct TestNode: Sendable {
         defer { if name == nil { try? FileManager.default.removeItem(atPath: directory) } }
         var configuration = NodeConfiguration(
             nodeName: "node", dataDirectory: directory + "/data", runDirectory: directory + "/run",
-            logDirectory: directory + "/log", podCIDR: "10.244.0.0/24")
-        configuration.nodeAddress = "192.0.2.1"
+            logDirectory: directory + "/log",
+            podCIDRs: [IPRange(IPAddress(.v4, 10 << 24 | 244 << 16), prefixLength: 24)])
+        configuration.nodeAddresses = [IPAddress(.v4, 192 << 24 | 2 << 8 | 1)]
         // Only what a test asks for happens in it.
         configuration.resyncPeriod = .seconds(1_000_000)
         configure(&configuration)

@@ -16,7 +16,7 @@ import Testing
 
     private var disk: DiskUsage {
         var configuration = NodeConfiguration(
-            nodeName: "node", dataDirectory: root + "/data", runDirectory: root + "/run", podCIDR: "10.244.0.0/24")
+            nodeName: "node", dataDirectory: root + "/data", runDirectory: root + "/run", podCIDRs: [])
         configuration.logDirectory = root + "/log"
         return DiskUsage(configuration: configuration, runtime: runtime, time: clock.time)
     }

@@ -16,7 +16,7 @@ import Testing
         runtime.put(round.pods[0].statistics)
         let configuration = NodeConfiguration(
             nodeName: "node", dataDirectory: "/nonexistent/data", runDirectory: "/nonexistent/run",
-            podCIDR: "10.244.0.0/24")
+            podCIDRs: [])
         return StatsEndpoint(
             configuration: configuration, runtime: runtime,
             disk: DiskUsage(configuration: configuration, runtime: runtime, time: clock.time),
@@ -81,7 +81,7 @@ import Testing
         let agent = NodeAgent(
             client: APIClient(transport: MemoryTransport()), runtime: runtime,
             configuration: NodeConfiguration(
-                nodeName: "node", dataDirectory: "/d", runDirectory: "/r", podCIDR: "10.244.0.0/24"),
+                nodeName: "node", dataDirectory: "/d", runDirectory: "/r", podCIDRs: []),
             logger: Logger(label: "test"))
         let error = await #expect(throws: APIError.self) { try await agent.nodeUsage() }
         #expect(error?.code == 503)

@@ -1,4 +1,5 @@
 import Foundation
+import InternetAddress
 import LinuxKernel
 import Testing
 
@@ -87,7 +88,8 @@ struct PodNetworkPrivilegedTests {
 
     /// Nothing of a network outlives its test, however that ends.
     func withNetwork(_ body: (PodNetwork) async throws -> Void) async throws {
-        let network = try PodNetwork(bridge: bridge, cidr: cidr, stateDirectory: directory.path + "/net")
+        let network = try PodNetwork(
+            bridge: bridge, ranges: [try #require(IPRange(cidr))], stateDirectory: directory.path + "/net")
         try await network.setUpBridge()
         do { try await body(network) } catch {
             try? await network.tearDown()
@@ -112,16 +114,16 @@ struct PodNetworkPrivilegedTests {
             #expect(try tables().contains(network.tableName))
             var pod: (namespace: FileDescriptor, netlink: FileDescriptor)? = try await makeNamespace()
             let given = try await network.attach(id: "a", netns: pod!.namespace, podNetlink: pod!.netlink)
-            #expect(given.address == network.range.description.replacingOccurrences(of: "0/28", with: "2"))
+            #expect(given.addresses == [try #require(network.ranges[0].address(at: 2))])
             #expect(network.address(of: "a") == given)
             #expect(try links().contains { $0.name == given.device && $0.isUp && $0.master != 0 })
             let inside = NetlinkSocket(adopting: pod!.netlink)
             let addresses = try inside.request([RouteMessage.listAddresses()]).compactMap(RouteMessage.Address.init)
             #expect(
                 addresses.contains {
-                    IPv4Range.bytes(IPv4Range.address(given.address)!) == $0.address && $0.prefixLength == 32
+                    given.addresses[0].bytes == $0.address && $0.prefixLength == 32
                 })
-            #expect(answers(given.address))
+            #expect(answers(given.addresses[0].description))
 
             let twice = try await makeNamespace()
             await #expect(throws: RuntimeError.self) {
@@ -141,7 +143,8 @@ struct PodNetworkPrivilegedTests {
         try await withNetwork { first in
             let pod = try await makeNamespace()
             let given = try await first.attach(id: "a", netns: pod.namespace, podNetlink: pod.netlink)
-            let second = try PodNetwork(bridge: bridge, cidr: cidr, stateDirectory: directory.path + "/net")
+            let second = try PodNetwork(
+                bridge: bridge, ranges: [try #require(IPRange(cidr))], stateDirectory: directory.path + "/net")
             try await second.setUpBridge()
             #expect(second.address(of: "a") == given)
             second.releaseAll(except: ["a"])
@@ -157,14 +160,16 @@ struct PodNetworkPrivilegedTests {
         let socket = try NetlinkSocket(.route)
         try socket.request([RouteMessage.addBridge(bridge, hardwareAddress: [2, 0, 0, 0, 0, 1])])
         defer { _ = try? socket.request([RouteMessage.deleteLink(bridge)]) }
-        let network = try PodNetwork(bridge: bridge, cidr: cidr, stateDirectory: directory.path + "/net")
+        let network = try PodNetwork(
+            bridge: bridge, ranges: [try #require(IPRange(cidr))], stateDirectory: directory.path + "/net")
         let error = await #expect(throws: RuntimeError.self) { try await network.setUpBridge() }
         #expect(error?.message.contains("was not made by minikube-lite") == true)
         try socket.request([RouteMessage.deleteLink(bridge)])
 
         try await withNetwork { _ in
             let other = try PodNetwork(
-                bridge: bridge + "x", cidr: cidr.replacingOccurrences(of: "/28", with: "/26"),
+                bridge: bridge + "x",
+                ranges: [try #require(IPRange(cidr.replacingOccurrences(of: "/28", with: "/26")))],
                 stateDirectory: directory.path + "/other")
             let overlap = await #expect(throws: RuntimeError.self) { try await other.setUpBridge() }
             #expect(overlap?.message.contains("overlaps \(cidr)") == true)
@@ -182,7 +187,7 @@ struct PodNetworkPrivilegedTests {
             try await eventually { network.leavingCount == 0 }
             #expect(network.holders.isEmpty)
             let given = try await network.attach(id: "a", netns: pod.namespace, podNetlink: pod.netlink)
-            #expect(!given.address.isEmpty)
+            #expect(!given.addresses.isEmpty)
         }
     }
 

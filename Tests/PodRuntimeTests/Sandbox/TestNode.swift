@@ -1,4 +1,5 @@
 import Foundation
+import InternetAddress
 import LinuxKernel
 import Logging
 import Testing
@@ -36,7 +37,7 @@ struct TestNode {
         return RuntimeConfiguration(
             runDirectory: directory + "/run", dataDirectory: directory + "/data",
             cgroupParent: "\(mount)/mlkernel\(getpid())-\(number)", bridge: "mlk\(getpid() % 100_000)n\(number)",
-            podCIDR: "10.\(60 + number).\(getpid() % 250).0/24", bestEffort: true,
+            podCIDRs: [try #require(IPRange("10.\(60 + number).\(getpid() % 250).0/24"))], bestEffort: true,
             shimExecutable: binaries + "/pod-shim", unpackerExecutable: binaries + "/image-unpacker")
     }
 
