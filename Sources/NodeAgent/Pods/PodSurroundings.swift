@@ -20,6 +20,8 @@ struct PodSurroundings: Sendable {
     let allocatable: [String: Quantity]
     /// The node's own /etc/resolv.conf.
     let resolver: ResolverConfiguration
+    /// Who leads connections to the pods.
+    var services: any ServiceNetwork = NoServiceNetwork()
     /// Tries a probe once. Tests have another.
     var probe: @Sendable (ProbeTarget, Duration) async -> ProbeOutcome = { await $0.check(timeout: $1) }
 
