@@ -11,6 +11,8 @@ public final class PodRuntime: Runtime {
     private let store: any LayerProvider
     public let capabilities: HostCapabilities
     public let events: AsyncStream<RuntimeEvent>
+    /// Brings connections to services' addresses to their pods. The rules outlive the agent.
+    public let routing: any ServiceRouting
     let host: Host
     /// nil while a sandbox is being made or recovered: its name is taken.
     private let sandboxes = Mutex<[String: Sandbox?]>([:])
@@ -56,6 +58,9 @@ public final class PodRuntime: Runtime {
             return (poller, watch)
         }
         capabilities = prepared.0.capabilities
+        routing = ServiceRouter(
+            bridge: configuration.bridge, podRanges: configuration.podCIDRs,
+            serviceRanges: configuration.serviceRanges, logger: logger)
         store = images
         events = stream
         host = Host(

@@ -35,7 +35,8 @@ struct NetworkFlags: ParsableArguments {
             serviceCidr, flag: "--service-cidr", lengths: (12...28, 108...124), example: "10.96.0.0/12")
         guard services.map(\.family) == Array(pods.map(\.family).prefix(services.count)) else {
             throw ValidationError(
-                "--service-cidr \"\(serviceCidr)\" has to be of the families of --pod-cidr \"\(podCidr)\", in their order.")
+                "--service-cidr \"\(serviceCidr)\" has to be of the families of --pod-cidr \"\(podCidr)\", in their order."
+            )
         }
         for (pod, service) in zip(pods, services) where pod.overlaps(service) {
             throw ValidationError("--pod-cidr \(pod) and --service-cidr \(service) overlap; choose another of either.")
@@ -45,7 +46,8 @@ struct NetworkFlags: ParsableArguments {
                 "--service-node-port-range \"\(serviceNodePortRange)\" is not a range of ports such as 30000-32767.")
         }
         guard ports.lowerBound >= 1024 else {
-            throw ValidationError("--service-node-port-range has to begin at 1024 or above: lower ports are the host's.")
+            throw ValidationError(
+                "--service-node-port-range has to begin at 1024 or above: lower ports are the host's.")
         }
         guard resolvConf.isEmpty || FileAccess.exists(resolvConf) else {
             throw ValidationError("--resolv-conf \(resolvConf) is not there.")
