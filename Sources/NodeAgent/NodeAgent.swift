@@ -1,3 +1,4 @@
+import InternetAddress
 public import KubernetesAPI
 public import Logging
 public import PodRuntime
@@ -12,6 +13,8 @@ import Synchronization
 public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEndpoint {
     private let client: APIClient
     private let runtime: any Runtime
+    /// Where connections to services are led by; nil on a node that routes none.
+    private let routing: (any ServiceRouting)?
     private let configuration: NodeConfiguration
     private let logger: Logger
     private let time: TimeSource
@@ -30,21 +33,24 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
     }
 
     public convenience init(
-        client: APIClient, runtime: any Runtime, configuration: NodeConfiguration, logger: Logger
+        client: APIClient, runtime: any Runtime, routing: (any ServiceRouting)? = nil,
+        configuration: NodeConfiguration, logger: Logger
     ) {
         self.init(
-            client: client, runtime: runtime, configuration: configuration, logger: logger, time: .system,
-            probe: { await $0.check(timeout: $1) })
+            client: client, runtime: runtime, routing: routing, configuration: configuration, logger: logger,
+            time: .system, probe: { await $0.check(timeout: $1) })
     }
 
     init(
-        client: APIClient, runtime: any Runtime, configuration: NodeConfiguration, logger: Logger, time: TimeSource,
+        client: APIClient, runtime: any Runtime, routing: (any ServiceRouting)? = nil,
+        configuration: NodeConfiguration, logger: Logger, time: TimeSource,
         topology: CPUTopology = .host,
         probe: @escaping @Sendable (ProbeTarget, Duration) async -> ProbeOutcome,
         signals: (@Sendable () async -> [EvictionSignal: SignalObservation])? = nil
     ) {
         self.client = client
         self.runtime = runtime
+        self.routing = routing
         self.configuration = configuration
         self.logger = logger
         self.time = time
@@ -79,11 +85,16 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
                 host: CgroupTranslation.Host(runtime.capabilities, allocatable: facts.allocatable)),
             cpus: CPUManager(configuration.limits, topology: topology))
         let allocations = AllocationStore(directory: "\(configuration.dataDirectory)/allocations")
+        let services = routing.map {
+            ServiceProxy(
+                routing: $0, client: client, nodeName: configuration.nodeName, time: time, logger: logger)
+        }
         let around = PodSurroundings(
             client: client, runtime: runtime, configuration: configuration, volumes: volumes, logs: logs,
             events: events, time: time, logger: logger, nodeAddresses: facts.addresses, ledger: ledger,
             allocations: allocations, allocatable: facts.allocatable,
-            resolver: ResolverConfiguration(parsing: NodeFacts.text(configuration.resolverFile)), probe: probe)
+            resolver: ResolverConfiguration(parsing: NodeFacts.text(configuration.resolverFile)),
+            services: services ?? NoServiceNetwork(), probe: probe)
         let (jobs, job) = AsyncStream.makeStream(of: PodManager.Job.self)
         let stored = try? await volumes.pool.run { allocations.all() }
         for problem in stored?.problems ?? [] { logger.warning("\(problem)") }
@@ -111,7 +122,8 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
             group.addTask { await registrar.run() }
             group.addTask { await levels.run() }
             group.addTask { await eviction.run() }
-            group.addTask { [self] in await follow(manager) }
+            if let services { group.addTask { await services.run() } }
+            group.addTask { [self] in await follow(manager, recovered, services) }
             group.addTask { [runtime] in for await event in runtime.events { await manager.take(event) } }
             group.addTask { [time, configuration] in
                 while (try? await time.sleep(for: configuration.resyncPeriod)) != nil { await manager.resync() }
@@ -120,11 +132,18 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
         }
     }
 
-    private func follow(_ manager: PodManager) async {
+    private func follow(_ manager: PodManager, _ recovered: [SandboxStatus], _ services: ServiceProxy?) async {
         let reflector = Reflector(
             Pod.self, client: client, options: ["fieldSelector": "spec.nodeName=\(configuration.nodeName)"], time: time
         ) { [logger] in logger.warning("pods not followed", metadata: ["error": "\($0)"]) }
-        await reflector.run { await manager.take($0) }
+        let running = Dictionary(
+            recovered.filter { $0.state == .ready }.map { ($0.id, $0.addresses.compactMap { IPAddress($0) }) },
+            uniquingKeysWith: { $1 })
+        await reflector.run { event in
+            // Only the first time; before any worker claims ports.
+            if case .synced(let pods) = event { services?.restore(pods, running: running) }
+            await manager.take(event)
+        }
     }
 
     // MARK: Logs
