@@ -147,7 +147,7 @@ let package = Package(
         // IP addresses and networks as values. No dependencies, so that every layer can have them.
         .target(name: "InternetAddress", swiftSettings: strict),
         .target(name: "ShimProtocol", dependencies: ["LinuxKernel"], swiftSettings: strict),
-        .target(name: "LinuxKernel", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(name: "LinuxKernel", dependencies: ["InternetAddress", "CLinux"], swiftSettings: strict),
         .target(
             name: "CLinux", dependencies: ["CSeccomp", "CCap"],
             cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
@@ -193,7 +193,7 @@ let package = Package(
 
         .testTarget(name: "InternetAddressTests", dependencies: ["InternetAddress"], swiftSettings: strict),
         .testTarget(name: "ClusterDNSTests", dependencies: ["ClusterDNS"], swiftSettings: strict),
-        .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"], swiftSettings: strict),
+        .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel", "InternetAddress"], swiftSettings: strict),
         .testTarget(name: "ShimProtocolTests", dependencies: ["ShimProtocol"], swiftSettings: strict),
         .testTarget(name: "PodRuntimeTests", dependencies: ["PodRuntime", "InternetAddress"], swiftSettings: strict),
         // Run inside a virtual machine, by scripts/test-vm.

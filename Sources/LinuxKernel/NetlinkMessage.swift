@@ -54,16 +54,15 @@ public struct NetlinkMessage: Sendable {
     }
 
     /// As it goes on the wire.
-    func encoded(sequence: UInt32) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(16 + payload.count)
+    ///
+    /// - Parameter acknowledged: false leaves out that an answer is wanted.
+    func encode(sequence: UInt32, acknowledged: Bool = true, to bytes: inout [UInt8]) {
         bytes.append(native: UInt32(16 + payload.count))
         bytes.append(native: type)
-        bytes.append(native: flags)
+        bytes.append(native: acknowledged ? flags : flags & ~NetlinkFlag.acknowledge)
         bytes.append(native: sequence)
         bytes.append(native: UInt32(0))
         bytes.append(contentsOf: payload)
-        return bytes
     }
 }
 

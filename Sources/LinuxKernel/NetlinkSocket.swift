@@ -75,7 +75,7 @@ public struct NetlinkSocket: Sendable {
         var waiting: [UInt32: String] = [:]
         for (index, message) in messages.enumerated() {
             let sequence = start &+ UInt32(index)
-            bytes.append(contentsOf: message.encoded(sequence: sequence))
+            message.encode(sequence: sequence, to: &bytes)
             if message.flags & (NetlinkFlag.acknowledge | NetlinkFlag.dump) != 0 {
                 waiting[sequence] = message.purpose
             }
@@ -114,7 +114,7 @@ public struct NetlinkSocket: Sendable {
     }
 
     /// NLMSGERR_ATTR_MSG (1) after the code and the header of the request, which NETLINK_CAP_ACK cuts to 16 bytes.
-    private static func refusal(_ reply: NetlinkReply, purpose: String, code: Int32) -> NetlinkError {
+    static func refusal(_ reply: NetlinkReply, purpose: String, code: Int32) -> NetlinkError {
         let capped: UInt16 = 0x100
         let hasAttributes = reply.flags & 0x200 != 0
         guard hasAttributes, reply.flags & capped != 0 || reply.payload.count >= 20 else {
@@ -124,7 +124,7 @@ public struct NetlinkSocket: Sendable {
         return NetlinkError(purpose: purpose, errno: code, detail: reply.attributes(after: 4 + request)[1]?.text ?? "")
     }
 
-    private func send(_ bytes: [UInt8], purpose: String) throws(NetlinkError) {
+    func send(_ bytes: [UInt8], purpose: String) throws(NetlinkError) {
         while true {
             if Glibc.send(descriptor.rawValue, bytes, bytes.count, 0) >= 0 { return }
             let code = Glibc.errno

@@ -9,7 +9,8 @@ import Testing
         message.nested(18) { $0.attribute(1, UInt32(7)) }
         // "ab" and its NUL are three bytes in a field of four; the nest is its header and what is in it.
         #expect(message.payload == [1, 2, 3, 4, 7, 0, 3, 0, 97, 98, 0, 0, 12, 0, 18, 0, 8, 0, 1, 0, 7, 0, 0, 0])
-        let bytes = message.encoded(sequence: 5)
+        var bytes: [UInt8] = []
+        message.encode(sequence: 5, to: &bytes)
         #expect(bytes.prefix(16) == [40, 0, 0, 0, 16, 0, 1, 4, 5, 0, 0, 0, 0, 0, 0, 0])
     }
 
@@ -17,7 +18,9 @@ import Testing
         var message = NetlinkMessage(type: 16, purpose: "test", header: [UInt8](repeating: 0, count: 16))
         message.attribute(3, "eth0")
         message.attribute(1, [2, 0, 0, 0, 0, 1] as [UInt8])
-        let replies = NetlinkReply.parse(message.encoded(sequence: 1) + message.encoded(sequence: 2))
+        var bytes: [UInt8] = []
+        for sequence in 1...2 { message.encode(sequence: UInt32(sequence), to: &bytes) }
+        let replies = NetlinkReply.parse(bytes)
         #expect(replies.map(\.sequence) == [1, 2])
         let link = try #require(RouteMessage.Link(replies[0]))
         #expect(link.name == "eth0" && link.hardwareAddress == [2, 0, 0, 0, 0, 1])

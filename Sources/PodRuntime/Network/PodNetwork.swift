@@ -183,18 +183,15 @@ public final class PodNetwork: Sendable {
         }
     }
 
-    /// The table is made anew in one transaction: what an earlier version left in it is gone.
+    /// The rest of the table is the services' routing, which stays in force while no agent runs.
     private func installMasquerade() throws {
         let chain = "postrouting"
         try NetlinkSocket(.netfilter).request(
             TablesMessage.transaction([
                 TablesMessage.addTable(tableName),
-                TablesMessage.deleteTable(tableName),
-                TablesMessage.addTable(tableName),
                 TablesMessage.addPostroutingChain(chain, table: tableName),
-                TablesMessage.addMasquerade(
-                    source: (IPv4Range.bytes(range.network), range.prefixLength), unlessOut: bridge, chain: chain,
-                    table: tableName),
+                TablesMessage.flushChain(chain, table: tableName),
+                TablesMessage.addMasquerade(source: ranges[0], unlessOut: bridge, chain: chain, table: tableName),
             ]))
     }
 
