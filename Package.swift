@@ -175,6 +175,11 @@ let package = Package(
             name: "load-client", path: "Tests/load-client",
             cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
             linkerSettings: staticExecutable),
+        // A peer for tests of the network.
+        .executableTarget(
+            name: "responder", path: "Tests/responder",
+            cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+            linkerSettings: staticExecutable),
         // What sampling costs at least, in C, beside our own.
         .executableTarget(
             name: "sampler-loop", path: "Tests/sampler-loop", cSettings: [.define("_GNU_SOURCE")],

@@ -8,7 +8,7 @@ extension EndToEnd {
             let node = try EndToEnd.node()
             try await deploy(node)
             let before = try await EndToEnd.pods(node, "app=api").sorted { $0.name < $1.name }
-            let processesBefore = before.map { processes(node, $0.uid) }
+            let processesBefore = before.map { node.processes(ofPod: $0.uid) }
             kill(try node.agentProcess(), SIGKILL)
             for pod in before { #expect(try await request(pod.address)?.hasPrefix("myapp") == true) }
             // One ends while nobody looks: its exit has to be known afterwards.
@@ -24,7 +24,7 @@ extension EndToEnd {
             let after = try await EndToEnd.pods(node, "app=api").sorted { $0.name < $1.name }
             #expect(after.map(\.uid) == before.map(\.uid))
             for index in 1..<3 {
-                #expect(processes(node, after[index].uid) == processesBefore[index])
+                #expect(node.processes(ofPod: after[index].uid) == processesBefore[index])
                 #expect(after[index].containerID == before[index].containerID && after[index].restarts == 0)
             }
             let doctor = try await node.cli("doctor", "--root", node.root)

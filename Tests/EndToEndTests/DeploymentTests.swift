@@ -9,7 +9,7 @@ extension EndToEnd {
             try await deploy(node)
             let before = try await EndToEnd.pods(node, "app=api")
             let victim = before[0]
-            let pid = try #require(processes(node, victim.uid).last)
+            let pid = try #require(node.processes(ofPod: victim.uid).last)
             kill(pid, SIGKILL)
             try await eventually("the container was started again and is ready") {
                 let pods = try await EndToEnd.pods(node, "app=api")

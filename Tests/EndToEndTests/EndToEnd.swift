@@ -79,15 +79,6 @@ enum EndToEnd {
         var description: String { "\(name) \(phase) ready=\(isReady) restarts=\(restarts) \(waitingReason) \(image)" }
     }
 
-    /// The processes of a pod's containers: what is in its cgroup.
-    static func processes(_ node: Node, _ uid: String) -> [pid_t] {
-        let files = FileManager.default
-        return ((try? files.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { pid_t($0) }.filter { pid in
-            let cgroup = (try? String(contentsOfFile: "/proc/\(pid)/cgroup", encoding: .utf8)) ?? ""
-            return cgroup.contains("/\(node.cgroupParent)/") && cgroup.contains("pod\(uid)")
-        }.sorted()
-    }
-
     /// One HTTP request; the body, or nil.
     static func request(_ address: String, _ path: String = "/") async throws -> String? {
         let curl = try #require(Command.find("curl"))

@@ -7,6 +7,9 @@ package final class Node: Sendable {
     package var bridge: String { "mkle2e\(number)" }
     /// Of the pods. Nodes that run at once have ranges of their own.
     package var podRange: String { "10.\(200 + number % 50).\(number % 250).0/24" }
+    /// The second family's, of a node with a network of its own.
+    package var podRange6: String { "fd00:10:\(String(number, radix: 16))::/64" }
+    package var serviceRange6: String { "fd00:96:\(String(number, radix: 16))::/112" }
     /// Of services: a /20, its first address is the API's and the tenth the name server's.
     package var serviceRange: String { "10.\(100 + number % 50).\(number / 50 % 16 * 16).0/20" }
     package var cgroupParent: String { "minikube-lite-e2e-\(number)" }
@@ -25,11 +28,16 @@ package final class Node: Sendable {
 
     /// More flags of `up`, at each start.
     private let flags: [String]
+    /// Where it runs; nil is this machine's own network.
+    private let network: TestNetwork?
 
-    package init(flags: [String] = []) {
+    /// - Parameters:
+    ///   - network: a node with a network has both families, and can run beside one without.
+    package init(flags: [String] = [], network: TestNetwork? = nil) {
         self.flags = flags
+        self.network = network
         // The process id tells runs on one machine apart; the bridge's name has room for five digits.
-        number = Int(getpid()) % 100_000
+        number = (Int(getpid()) + (network == nil ? 0 : 50_000)) % 100_000
         root = FileManager.default.temporaryDirectory.appendingPathComponent("mkl-e2e-\(number)").path
     }
 
@@ -40,9 +48,14 @@ package final class Node: Sendable {
     package func cli(_ arguments: String..., input: String? = nil, deadline: Duration = .seconds(60)) async throws
         -> CommandResult
     {
+        try await run(["\(Self.programs)/minikube-lite"] + arguments, input: input, deadline: deadline)
+    }
+
+    /// Runs a program where the node is, as its administrator.
+    private func run(_ words: [String], input: String? = nil, deadline: Duration) async throws -> CommandResult {
         try await Command.run(
-            "\(Self.programs)/minikube-lite", arguments, environment: ["KUBECONFIG": kubeconfig], input: input,
-            deadline: deadline)
+            "/usr/bin/env", (network?.words(.node) ?? []) + words, environment: ["KUBECONFIG": kubeconfig],
+            input: input, deadline: deadline)
     }
 
     /// Runs the real kubectl against this node.
@@ -52,20 +65,28 @@ package final class Node: Sendable {
     {
         guard let path = Command.find("kubectl") else { throw Failure("kubectl is not in PATH") }
         // Its discovery cache would outlive this node.
-        return try await Command.run(
-            path, ["--cache-dir", "\(root)/kubectl-cache"] + arguments, environment: ["KUBECONFIG": kubeconfig],
-            input: input, deadline: deadline)
+        return try await run(
+            [path, "--cache-dir", "\(root)/kubectl-cache"] + arguments, input: input, deadline: deadline)
+    }
+
+    /// A value of an object, by kubectl's own path language.
+    package func get(_ object: [String], path: String) async throws -> CommandResult {
+        guard let kubectl = Command.find("kubectl") else { throw Failure("kubectl is not in PATH") }
+        return try await run(
+            [kubectl, "--cache-dir", "\(root)/kubectl-cache", "get"] + object + ["-o", "jsonpath=\(path)"],
+            deadline: .seconds(60))
     }
 
     // MARK: Life
 
     /// Starts the node in the background; it is up when this returns.
     package func up() async throws {
-        let result = try await Command.run(
-            "\(Self.programs)/minikube-lite",
+        let second = network == nil ? ["", ""] : [",\(podRange6)", ",\(serviceRange6)"]
+        let result = try await run(
             [
-                "up", "--detach", "--root", root, "--port", String(20000 + number % 10000), "--bridge", bridge,
-                "--cgroup-parent", cgroupParent, "--pod-cidr", podRange, "--service-cidr", serviceRange,
+                "\(Self.programs)/minikube-lite", "up", "--detach", "--root", root, "--port", String(20000 + number % 10000), "--bridge", bridge,
+                "--cgroup-parent", cgroupParent, "--pod-cidr", podRange + second[0], "--service-cidr",
+                serviceRange + second[1],
                 "--node-name", "e2e", "--crash-backoff-max", "2s", "--log-level", "debug",
             ] + flags, deadline: .seconds(180))
         try result.requireSuccess()
@@ -108,6 +129,39 @@ package final class Node: Sendable {
         let folder = "\(root)/test-images/\(name)"
         try makeImage(folder, programs: ["bin/\(name)": "\(Self.programs)/\(name)"])
         try await importImage("\(name):latest", folder, #"{"entrypoint": ["/bin/\#(name)"], "env": ["PATH=/bin"]}"#)
+    }
+
+    /// Imports images of rootfs/, made from Debian's packages; the programs of the package are beside the test bundle.
+    package func importRecipes(_ names: String...) async throws {
+        // Packages are downloaded once for all runs of this machine's user.
+        let folder = "\(Self.repository)/.build/test-rootfs"
+        let made = try await Command.run(
+            "/usr/bin/env", ["\(Self.repository)/rootfs/build", folder, "--programs", Self.programs] + names,
+            deadline: .seconds(900))
+        try made.requireSuccess()
+        for line in try String(contentsOfFile: "\(folder)/images", encoding: .utf8).split(separator: "\n") {
+            let words = line.split(separator: " ").map(String.init)
+            guard words.count == 2, names.contains(words[1]) else { continue }
+            try await cli("image", "import", words[0], "\(folder)/\(words[1])", "--root", root).requireSuccess()
+        }
+    }
+
+    /// The processes of a pod's containers, by number: what is in its cgroup.
+    package func processes(ofPod uid: String) -> [pid_t] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { pid_t($0) }.filter { pid in
+            let cgroup = (try? String(contentsOfFile: "/proc/\(pid)/cgroup", encoding: .utf8)) ?? ""
+            return cgroup.contains("/\(cgroupParent)/") && cgroup.contains("pod\(uid)")
+        }.sorted()
+    }
+
+    /// Runs a program of a pod's own root file system inside its namespaces.
+    @discardableResult
+    package func inside(_ uid: String, _ words: [String], deadline: Duration = .seconds(60)) async throws
+        -> CommandResult
+    {
+        guard let pid = processes(ofPod: uid).first else { throw Failure("no process of pod \(uid) runs") }
+        return try await Command.run(
+            "/usr/bin/env", ["nsenter", "-t", "\(pid)", "-n", "-m", "-u", "-i", "--"] + words, deadline: deadline)
     }
 
     private func makeImage(_ folder: String, programs: [String: String], links: [String] = []) throws {
