@@ -84,7 +84,8 @@ package final class Node: Sendable {
         let second = network == nil ? ["", ""] : [",\(podRange6)", ",\(serviceRange6)"]
         let result = try await run(
             [
-                "\(Self.programs)/minikube-lite", "up", "--detach", "--root", root, "--port", String(20000 + number % 10000), "--bridge", bridge,
+                "\(Self.programs)/minikube-lite", "up", "--detach", "--root", root, "--port",
+                String(20000 + number % 10000), "--bridge", bridge,
                 "--cgroup-parent", cgroupParent, "--pod-cidr", podRange + second[0], "--service-cidr",
                 serviceRange + second[1],
                 "--node-name", "e2e", "--crash-backoff-max", "2s", "--log-level", "debug",
