@@ -80,7 +80,9 @@ final class ServiceProxy: ServiceNetwork {
         self.routing = routing
         self.time = time
         self.logger = logger
-        let complain: @Sendable (any Error) -> Void = { logger.warning("services not followed", metadata: ["error": "\($0)"]) }
+        let complain: @Sendable (any Error) -> Void = {
+            logger.warning("services not followed", metadata: ["error": "\($0)"])
+        }
         services = Informer(client: client, time: time, onError: complain)
         slices = Informer(client: client, time: time, onError: complain)
         events = EventRecorder(client: client, component: "kube-proxy", host: nodeName, time: time) {
@@ -176,7 +178,9 @@ final class ServiceProxy: ServiceNetwork {
             }
             return conflicts
         }
-        for conflict in conflicts { logger.error("a running pod lost its host ports", metadata: ["error": "\(conflict)"]) }
+        for conflict in conflicts {
+            logger.error("a running pod lost its host ports", metadata: ["error": "\(conflict)"])
+        }
     }
 
     // MARK: ServiceNetwork
@@ -221,6 +225,9 @@ final class ServiceProxy: ServiceNetwork {
         }
         await waitForKernel(demanded)
     }
+
+    /// How many pods that leave wait until every slice says so.
+    var departing: Int { state.withLock { $0.waitingForSlices.count } }
 
     private func waitForKernel(_ demanded: UInt64) async {
         _ = await within(Self.patience) { [self] in try await inForce(demanded) }
