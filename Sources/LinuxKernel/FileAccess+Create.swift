@@ -20,3 +20,17 @@ extension FileAccess {
         return kind(mode: facts.st_mode)
     }
 }
+
+extension FileAccess {
+    /// mkdirat(2): a directory that must not be there yet.
+    public static func makeDirectory(
+        at directory: FileDescriptor, _ name: String, mode: UInt32 = 0o755
+    ) throws(SystemError) {
+        try retryingOnInterrupt("mkdirat", name) { mkdirat(directory.rawValue, name, mode) }
+    }
+
+    /// unlinkat(2) with AT_REMOVEDIR.
+    public static func removeDirectory(at directory: FileDescriptor, _ name: String) throws(SystemError) {
+        try retryingOnInterrupt("unlinkat", name) { unlinkat(directory.rawValue, name, AT_REMOVEDIR) }
+    }
+}

@@ -9,7 +9,7 @@ extension LaunchPlan {
     /// The plan's bytes. Strings end at their first NUL, as they would in C.
     public func encoded() -> [UInt8] {
         var encoder = Encoder(stepCount: count)
-        for step in joins { encoder.append(step, optional: false) }
+        for (step, optional) in joins { encoder.append(step, optional: optional) }
         for (step, optional) in steps { encoder.append(step, optional: optional) }
         return encoder.finish(joinCount: joins.count, flags: newNamespaces.rawValue)
     }

@@ -141,8 +141,8 @@ public struct LaunchPlan: Sendable {
         }
     }
 
-    /// What step A does before the second clone: join namespaces.
-    public private(set) var joins: [Step] = []
+    /// What step A does before the second clone: join namespaces, and what can be done from outside of them only.
+    public private(set) var joins: [(step: Step, optional: Bool)] = []
     /// What step B does.
     public private(set) var steps: [(step: Step, optional: Bool)] = []
     public var newNamespaces: NewNamespaces
@@ -151,14 +151,15 @@ public struct LaunchPlan: Sendable {
         self.newNamespaces = newNamespaces
     }
 
-    public mutating func join(_ step: Step) { joins.append(step) }
+    /// Appends to what step A does; the failure of an optional step is ignored.
+    public mutating func join(_ step: Step, optional: Bool = false) { joins.append((step, optional)) }
 
-    /// Appends a step; the failure of an optional one is ignored.
+    /// Appends to what step B does; the failure of an optional step is ignored.
     public mutating func add(_ step: Step, optional: Bool = false) { steps.append((step, optional)) }
 
     /// The step with an index of a failure or a time stamp; nil for the second clone.
     public func step(at index: Int) -> Step? {
-        if index < joins.count { return joins[index] }
+        if index < joins.count { return joins[index].step }
         let rest = index - joins.count
         return steps.indices.contains(rest) ? steps[rest].step : nil
     }

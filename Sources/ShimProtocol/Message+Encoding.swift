@@ -12,6 +12,8 @@ extension Message {
         case .forget: 6
         case .list: 7
         case .shutdown: 8
+        case .run: 9
+        case .cancel: 10
         case .welcome: 101
         case .sandboxReady: 102
         case .launched: 103
@@ -19,6 +21,7 @@ extension Message {
         case .containers: 105
         case .done: 106
         case .refused: 107
+        case .ran: 108
         case .exited: 201
         }
     }
@@ -55,6 +58,14 @@ extension Message {
             writer.integer(signal)
         case .kill(let container), .forget(let container):
             writer.string(container)
+        case .run(let request):
+            writer.string(request.container)
+            writer.integer(request.deadlineMilliseconds)
+        case .cancel(let sequence):
+            writer.integer(sequence)
+        case .ran(let outcome):
+            writer.integer(outcome.code)
+            writer.boolean(outcome.timedOut)
         case .list, .shutdown, .done:
             break
         case .sandboxReady(let hasNetwork):
@@ -120,6 +131,9 @@ extension Message {
         case 6: return .forget(container: try reader.string())
         case 7: return .list
         case 8: return .shutdown
+        case 9:
+            return .run(RunRequest(container: try reader.string(), deadlineMilliseconds: try reader.integer()))
+        case 10: return .cancel(run: try reader.integer())
         case 101: return .welcome(try hello(&reader))
         case 102: return .sandboxReady(hasNetwork: try reader.boolean())
         case 103: return .launched(pid: try reader.integer(), startedAt: try reader.integer())
@@ -133,6 +147,7 @@ extension Message {
             for _ in 0..<(try reader.count()) { all.append(try ContainerFacts(&reader)) }
             return .containers(all)
         case 106: return .done
+        case 108: return .ran(RunOutcome(code: try reader.integer(), timedOut: try reader.boolean()))
         case 107: return .refused(errno: try reader.integer(), reason: try reader.string())
         case 201: return .exited(try ContainerFacts(&reader))
         default: throw .unknownMessage(type)

@@ -8,11 +8,14 @@
 /// | `launch`                  | `launched`, `launchFailed`, `refused`    | plan, cgroup, stamps, the plan's own   |
 /// | `signal`, `kill`, `forget`| `done`, `refused`                        |                                        |
 /// | `list`                    | `containers`                             |                                        |
+/// | `run`                     | `ran`, `launchFailed`, `refused`         | plan, output                           |
+/// | `cancel`                  | `done`                                   |                                        |
 /// | `shutdown`                | `done`, then the end of the stream       |                                        |
 ///
 /// An answer carries the sequence number of its request. `exited` comes without having been asked for, after the exit
 /// is on disk, with the sequence number 0. `launch` is answered when exec has succeeded or failed, and `list` when no
-/// launch is under way; other requests may be answered before them.
+/// launch is under way; `run` is answered when the command has ended and its cgroup is gone. Other requests may be
+/// answered before them. An answer goes to the agent that asked: a command whose agent is gone is ended at once.
 public enum Message: Sendable, Hashable {
     case hello(Hello)
     case makeSandbox(SandboxRequest)
@@ -25,12 +28,17 @@ public enum Message: Sendable, Hashable {
     case list
     /// Kills what runs, waits for it and ends.
     case shutdown
+    /// Only to a supervisor with `Hello.commands`.
+    case run(RunRequest)
+    /// Ends the command that the request with this number has started. One that has ended already is no error.
+    case cancel(run: UInt32)
 
     case welcome(Hello)
     case sandboxReady(hasNetwork: Bool)
     case launched(pid: Int32, startedAt: Int64)
     case launchFailed(LaunchFailure)
     case containers([ContainerFacts])
+    case ran(RunOutcome)
     case done
     /// Positive errno and what it was about.
     case refused(errno: Int32, reason: String)
@@ -43,13 +51,17 @@ public struct Hello: Sendable, Hashable {
     /// Raised where old and new cannot understand each other.
     public static let currentVersion: UInt32 = 1
     public var version: UInt32
-    /// What was added since within a version: 1 = shared PID namespace.
+    /// What was added since within a version: the bits below.
     public var features: UInt64
     public var pid: Int32
 
     public static let sharedProcessNamespace: UInt64 = 1
+    /// `run` and `cancel`.
+    public static let commands: UInt64 = 2
+    /// What this version of the sources can do.
+    public static let allFeatures = sharedProcessNamespace | commands
 
-    public init(version: UInt32 = Hello.currentVersion, features: UInt64 = Hello.sharedProcessNamespace, pid: Int32) {
+    public init(version: UInt32 = Hello.currentVersion, features: UInt64 = Hello.allFeatures, pid: Int32) {
         self.version = version
         self.features = features
         self.pid = pid

@@ -4,20 +4,27 @@ import LinuxKernel
 import ShimProtocol
 
 extension Supervisor {
-    /// Reaps all that has ended: containers, steps A, and orphans that were given to us.
+    /// Reaps all that has ended: containers, commands, steps A, and orphans that were given to us.
     func reap() {
         children.drain()
         while let exit = try? Process.waitAny() {
             if let container = containers.values.first(where: { $0.pid == exit.pid && $0.isAlive }) {
                 claim(container, exit)
-            } else if containers.values.contains(where: { $0.isStarting }) {
+            } else if let command = commands.values.first(where: { $0.pid == exit.pid && $0.outcome == nil }) {
+                claim(command, exit)
+            } else if isLaunching {
                 // Perhaps a step B whose pid has not been told yet.
                 unclaimed[exit.pid] = exit
             }
         }
         // A launch that ended while we reaped has its records in the pipe by now.
         for container in containers.values where container.isStarting { readRecords(container) }
-        if !containers.values.contains(where: \.isStarting) { unclaimed.removeAll() }
+        for command in commands.values where command.isStarting { readRecords(command) }
+        if !isLaunching { unclaimed.removeAll() }
+    }
+
+    private var isLaunching: Bool {
+        containers.values.contains(where: \.isStarting) || commands.values.contains(where: \.isStarting)
     }
 
     private func claim(_ container: Container, _ exit: Process.Exit) {
@@ -54,13 +61,7 @@ extension Supervisor {
             _ = line.withCString { write(2, $0, strlen($0)) }
         }
         Failpoint.hit("shim.exit.recorded")
-        container.state = .exited(record)
-        answer(.exited(container.facts), to: 0)
-    }
-}
-
-extension Container {
-    var isStarting: Bool {
-        if case .starting = state { true } else { false }
+        container.exit = record
+        announce(.exited(container.facts))
     }
 }

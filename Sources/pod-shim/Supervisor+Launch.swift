@@ -4,9 +4,9 @@ import LinuxKernel
 import ShimProtocol
 
 extension Supervisor {
-    func makeSandbox(_ request: SandboxRequest, _ sequence: UInt32) {
+    func makeSandbox(_ request: SandboxRequest, _ asker: Asker) {
         guard namespaces == nil else {
-            return answer(.refused(errno: EEXIST, reason: "the sandbox is made already"), to: sequence)
+            return answer(.refused(errno: EEXIST, reason: "the sandbox is made already"), to: asker)
         }
         do throws(SystemError) {
             var made = try Namespaces.make(
@@ -16,37 +16,41 @@ extension Supervisor {
             let given = [made.network, made.netlink].compactMap { $0 }
             made.netlink = nil
             namespaces = made
-            answer(.sandboxReady(hasNetwork: given.count == 2), to: sequence, given)
+            answer(.sandboxReady(hasNetwork: given.count == 2), to: asker, given)
         } catch {
-            answer(.refused(errno: error.errno, reason: error.description), to: sequence)
+            answer(.refused(errno: error.errno, reason: error.description), to: asker)
         }
     }
 
-    func launch(_ request: LaunchRequest, _ sequence: UInt32, _ descriptors: [FileDescriptor]) {
+    func launch(_ request: LaunchRequest, _ asker: Asker, _ descriptors: [FileDescriptor]) {
         guard descriptors.count >= 3 else {
-            return answer(.refused(errno: EINVAL, reason: "plan, cgroup and stamps are missing"), to: sequence)
+            return answer(.refused(errno: EINVAL, reason: "plan, cgroup and stamps are missing"), to: asker)
         }
         guard numbers[request.container] == nil, shutdown == nil else {
-            return answer(.refused(errno: EEXIST, reason: "\(request.container) is there already"), to: sequence)
+            return answer(.refused(errno: EEXIST, reason: "\(request.container) is there already"), to: asker)
         }
         do {
-            try start(request, sequence, descriptors)
-        } catch let error as SystemError {
-            answer(.refused(errno: error.errno, reason: error.description), to: sequence)
-        } catch Launch.Refusal.unknownStep(let index) {
-            answer(
-                .refused(errno: EOPNOTSUPP, reason: "this supervisor does not know step \(index) of the plan"),
-                to: sequence)
-        } catch Launch.Refusal.malformed(let index) {
-            answer(.refused(errno: EINVAL, reason: "step \(index) of the plan is malformed"), to: sequence)
-        } catch Launch.Refusal.system(let error) {
-            answer(.refused(errno: error.errno, reason: error.description), to: sequence)
+            try start(request, asker, descriptors)
         } catch {
-            answer(.refused(errno: EIO, reason: "\(error)"), to: sequence)
+            answer(refusal(error), to: asker)
         }
     }
 
-    private func start(_ request: LaunchRequest, _ sequence: UInt32, _ descriptors: [FileDescriptor]) throws {
+    /// Why nothing was launched.
+    func refusal(_ error: any Error) -> Message {
+        switch error {
+        case let error as SystemError, Launch.Refusal.system(let error):
+            .refused(errno: error.errno, reason: error.description)
+        case Launch.Refusal.unknownStep(let index):
+            .refused(errno: EOPNOTSUPP, reason: "this supervisor does not know step \(index) of the plan")
+        case Launch.Refusal.malformed(let index):
+            .refused(errno: EINVAL, reason: "step \(index) of the plan is malformed")
+        default:
+            .refused(errno: EIO, reason: "\(error)")
+        }
+    }
+
+    private func start(_ request: LaunchRequest, _ asker: Asker, _ descriptors: [FileDescriptor]) throws {
         let records = try FileDescriptor.pipe()
         try records.reading.setNonBlocking(true)
         var streams: [FileDescriptor?] = [nil, nil]
@@ -72,24 +76,24 @@ extension Supervisor {
             if let stream = streams[index] { try epoll.add(stream, .readable, token: number << 2 | UInt64(index)) }
         }
         // Descriptors that epoll watches leave it when they are closed: a failure from here on needs no undoing.
-        let helper = try Launch.start(
+        _ = try Launch.start(
             plan: descriptors[0], stamps: descriptors[2], descriptors: held + childEnds + attached,
             cgroup: descriptors[1], records: records.writing)
         Failpoint.hit("shim.launch.cloned")
         containers[number] = Container(
-            request: request, sequence: sequence, cgroup: descriptors[1], helper: helper, records: records.reading,
+            number: number, request: request, asker: asker, cgroup: descriptors[1], records: records.reading,
             streams: streams, log: log)
         numbers[request.container] = number
     }
 
-    /// Something happened on a descriptor of a container.
-    func serveContainer(_ token: UInt64) {
-        // An event of this round may be about a container that an earlier one ended.
-        guard let container = containers[token >> 2] else { return }
-        if token & 3 == Token.records {
-            readRecords(container)
-        } else {
-            readStream(container, Int(token & 3))
+    /// Something happened on a descriptor of a child. An event of this round may be about one that an earlier event has
+    /// ended.
+    func serveChild(_ token: UInt64) {
+        let (number, kind) = (token >> 2, token & 3)
+        if let command = commands[number] {
+            serve(command, kind)
+        } else if let container = containers[number] {
+            if kind == Token.records { readRecords(container) } else { readStream(container, Int(kind)) }
         }
     }
 
@@ -110,8 +114,8 @@ extension Supervisor {
     }
 
     /// Reads what step A and step B told; the end of the pipe decides whether the launch has succeeded.
-    func readRecords(_ container: Container) {
-        guard let pipe = container.records else { return }
+    func readRecords(_ child: Child) {
+        guard let pipe = child.records else { return }
         var bytes = [UInt8](repeating: 0, count: Launch.Record.size)
         while true {
             let got: Int?
@@ -119,39 +123,34 @@ extension Supervisor {
             guard let got else { return }
             if got == 0 { break }
             switch bytes.withUnsafeBytes({ Launch.Record($0) }) {
-            case .born(let pid): container.pid = pid
-            case .failed(let failure):
-                if case .starting(let helper, nil) = container.state {
-                    container.state = .starting(helper: helper, failure: failure)
-                }
+            case .born(let pid): child.pid = pid
+            case .failed(let failure): if child.failure == nil { child.failure = failure }
             case nil: break
             }
         }
         epoll.remove(pipe)
-        container.records = nil
-        finishLaunch(container)
+        child.records = nil
+        if child.pid > 0, let exit = unclaimed.removeValue(forKey: child.pid) { child.earlyExit = exit }
+        switch child {
+        case let container as Container: finishLaunch(container)
+        case let command as Command: finishLaunch(command)
+        default: break
+        }
     }
 
     private func finishLaunch(_ container: Container) {
-        guard case .starting(_, let failure) = container.state else { return }
-        if container.pid > 0, let exit = unclaimed.removeValue(forKey: container.pid) { container.earlyExit = exit }
-        if failure != nil || container.pid == 0 {
+        if container.failure != nil || container.pid == 0 {
             // Nothing has been exec'd. What is left of it ends by itself, or was killed.
             if let number = numbers.removeValue(forKey: container.request.container) { containers[number] = nil }
             container.log?.finish()
-            return answer(
-                .launchFailed(
-                    LaunchFailure(
-                        code: failure?.code ?? ECHILD, index: UInt32(failure?.index ?? 0), kind: failure?.kind ?? 0,
-                        wasKilled: failure == nil)), to: container.sequence)
+            return answer(.launchFailed(container.launchFailure), to: container.asker)
         }
-        container.state = .running
         container.startedAt = Realtime.nanoseconds()
         if container.request.providesProcessNamespace {
             processNamespace = try? FileAccess.open("/proc/\(container.pid)/ns/pid", O_RDONLY)
         }
         Failpoint.hit("shim.launch.started")
-        answer(.launched(pid: container.pid, startedAt: container.startedAt), to: container.sequence)
+        answer(.launched(pid: container.pid, startedAt: container.startedAt), to: container.asker)
         if let exit = container.earlyExit { finish(container, exit) }
     }
 }

@@ -16,6 +16,8 @@ import Testing
                 container: "web-0", recordPath: "/r", logPath: "", logMaxBytes: -1, logMaxFiles: 5, killsCgroup: true,
                 providesProcessNamespace: false)),
         .signal(container: "web-0", signal: 15), .kill(container: "x"), .forget(container: ""), .list, .shutdown,
+        .run(RunRequest(container: "web-0", deadlineMilliseconds: .max)), .cancel(run: 0xdead_beef),
+        .ran(RunOutcome(code: 137, timedOut: true)), .ran(RunOutcome(code: -1, timedOut: false)),
         .sandboxReady(hasNetwork: true), .launched(pid: 3, startedAt: .min),
         .launchFailed(LaunchFailure(code: 0x10002, index: 40, kind: 30, wasKilled: false)),
         .containers([
