@@ -151,9 +151,7 @@ public final class PodRuntime: Runtime {
     public func run(
         _ command: [String], in container: String, of sandbox: String, deadline: Duration, outputLimit: Int
     ) async throws -> CommandOutcome {
-        _ = try get(sandbox)
-        throw RuntimeError(
-            .start, step: "run", object: container, message: "this node cannot run commands in containers")
+        try await get(sandbox).run(command, in: container, deadline: deadline, outputLimit: outputLimit)
     }
 
     public func pendingConnections(of sandbox: String) async throws -> Int {

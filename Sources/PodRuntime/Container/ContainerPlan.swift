@@ -13,8 +13,6 @@ struct ContainerPlan {
     let user: ResolvedUser
     /// Capabilities in the bounding, permitted and effective sets.
     let capabilities: UInt64
-    /// The BPF program, or none.
-    let seccomp: [UInt8]
     let paths: SandboxPaths
     let key: ContainerKey
     /// An empty directory of the host, which masked directories show.
@@ -24,6 +22,7 @@ struct ContainerPlan {
     struct Result {
         let plan: LaunchPlan
         let descriptors: [FileDescriptor]
+        let process: ContainerProcess
     }
 
     // MS_* of mount(2)
@@ -48,6 +47,7 @@ struct ContainerPlan {
 
     func build() throws -> Result {
         let arguments = try self.arguments()
+        let process = self.process
         let sharesProcesses = sandbox.shareProcessNamespace || sandbox.hostPID
         var plan = LaunchPlan(newNamespaces: sharesProcesses ? [.mount, .cgroup] : [.mount, .cgroup, .pid])
         joinNamespaces(&plan)
@@ -58,7 +58,7 @@ struct ContainerPlan {
         plan.add(.setUmask(0))
         // Raising always works; lowering needs CAP_SYS_RESOURCE, which not every host gives: a worse OOM order is no
         // reason not to start.
-        plan.add(.write(path: "/proc/self/oom_score_adj", text: "\(configuration.oomScoreAdjust)"), optional: true)
+        plan.add(.write(path: "/proc/self/oom_score_adj", text: "\(process.oomScoreAdjust)"), optional: true)
         try addRoot(&plan)
         addKernelFileSystems(&plan)
         let volumes = try addMounts(&plan)
@@ -67,20 +67,25 @@ struct ContainerPlan {
         Failpoint.hit("plan.mounts")
 
         plan.add(.pivotRoot)
-        plan.add(.setUmask(0o022))
-        plan.add(.setStandardStream(.standardInput, number: 0))
-        plan.add(.setStandardStream(.standardOutput, number: 1))
-        plan.add(.setStandardStream(.standardError, number: 2))
-        plan.add(.setWorkingDirectory(workingDirectory))
-        addIdentity(&plan)
+        process.addStandardStreams(to: &plan)
+        plan.add(.setWorkingDirectory(process.workingDirectory))
+        try process.addIdentity(to: &plan)
         plan.add(.closeDescriptors)
-        let environment = self.environment()
-        plan.add(
-            .execute(
-                arguments: arguments, environment: environment.map { "\($0.name)=\($0.value)" },
-                searchPath: environment.last { $0.name == "PATH" }?.value ?? Self.defaultPath))
+        plan.add(process.execution(of: arguments))
         Failpoint.hit("plan.complete")
-        return Result(plan: plan, descriptors: volumes)
+        return Result(plan: plan, descriptors: volumes, process: process)
+    }
+
+    private var process: ContainerProcess {
+        let environment = self.environment()
+        let security = configuration.security
+        return ContainerProcess(
+            environment: environment.map { "\($0.name)=\($0.value)" },
+            searchPath: environment.last { $0.name == "PATH" }?.value ?? Self.defaultPath,
+            workingDirectory: workingDirectory, uid: user.uid, gid: user.gid, groups: user.groups,
+            capabilities: capabilities, noNewPrivileges: security.noNewPrivileges,
+            isFiltered: security.seccomp == .runtimeDefault && !security.privileged,
+            oomScoreAdjust: configuration.oomScoreAdjust)
     }
 
     private func joinNamespaces(_ plan: inout LaunchPlan) {
@@ -211,20 +216,5 @@ struct ContainerPlan {
         guard !configuration.security.privileged, !configuration.security.unmaskedProc else { return }
         for path in Self.readOnlyPaths { plan.add(.makeReadOnly(path: path)) }
         for path in Self.maskedPaths { plan.add(.mask(path: path, emptyDirectory: emptyDirectory)) }
-    }
-
-    // MARK: Who it is
-
-    private func addIdentity(_ plan: inout LaunchPlan) {
-        let security = configuration.security
-        if security.noNewPrivileges { plan.add(.setNoNewPrivileges) }
-        // Without no_new_privs a filter can be set only while CAP_SYS_ADMIN is there; the filter allows what follows.
-        let filter: LaunchPlan.Step? = seccomp.isEmpty ? nil : .setSeccompFilter(seccomp)
-        if let filter, !security.noNewPrivileges { plan.add(filter) }
-        plan.add(.limitCapabilities(capabilities))
-        plan.add(.setGroups(user.groups))
-        plan.add(.setUser(uid: user.uid, gid: user.gid))
-        plan.add(.setCapabilities(capabilities))
-        if let filter, security.noNewPrivileges { plan.add(filter) }
     }
 }

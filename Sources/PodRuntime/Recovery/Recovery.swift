@@ -126,6 +126,7 @@ extension Sandbox {
             let list = try? await client.request(.list, kind: .sandbox, step: "list", deadline: .seconds(60)),
             case .containers(let facts) = list.message
         else { return await abandon() }
+        features = hello.features
         await reconcile(facts)
         listen()
     }

@@ -38,7 +38,7 @@ public protocol Runtime: Sendable {
     ///     so that the command never waits for its reader.
     /// - Throws: `RuntimeError(.notFound)` where the container does not run (yet, or any more), `.start` that names the
     ///   program where it cannot be executed, `.configuration` for an empty command, `.busy` where too many commands run
-    ///   in the sandbox, `.shimLost`.
+    ///   in the sandbox, `.shimLost`; `CancellationError` when a cancelled command has ended.
     func run(
         _ command: [String], in container: String, of sandbox: String, deadline: Duration, outputLimit: Int
     ) async throws -> CommandOutcome

@@ -68,7 +68,7 @@ extension Sandbox {
         }
     }
 
-    private func ready() throws -> ShimClient {
+    func ready() throws -> ShimClient {
         guard phase == .ready, let client else {
             throw RuntimeError(
                 .shimLost, step: "sandbox", object: id, message: "sandbox \(id) is not ready: it has to be made anew")
@@ -150,9 +150,7 @@ extension Sandbox {
             try RuntimeError.wrapping(.create, step: "image") { try host.images.lease(image, to: sandbox.id) }
             let layers = try host.images.layers(of: image)
             let user = try host.users.resolve(configuration.user, image: image, layers: layers)
-            let isFiltered = security.seccomp == .runtimeDefault && !security.privileged
             let permitted = capabilities & host.permittedCapabilities
-            let seccomp = isFiltered ? try SeccompProfile.runtimeDefault(capabilities: permitted) : []
 
             try RuntimeError.wrapping(.create, step: "folder") {
                 try FileAccess.makeDirectory(paths.facts(key), mode: 0o700)
@@ -177,7 +175,7 @@ extension Sandbox {
 
             let built = try ContainerPlan(
                 sandbox: sandbox, configuration: configuration, image: image.configuration, layers: layers, user: user,
-                capabilities: permitted, seccomp: seccomp, paths: paths, key: key, emptyDirectory: host.emptyDirectory
+                capabilities: permitted, paths: paths, key: key, emptyDirectory: host.emptyDirectory
             ).build()
             let record = ContainerRecord(
                 key: key,
@@ -187,7 +185,11 @@ extension Sandbox {
                     logPath: "\(logDirectory)/\(configuration.attempt).log", resources: configuration.resources),
                 cgroup: handle.path, stopSignal: stopSignal, hasTerminationMessage: hasMessage, isCleaned: false,
                 oomCounts: host.cgroups.oomCounts(handle.path))
-            try RuntimeError.wrapping(.create, step: "record") { try Facts.write(record, to: paths.record(key)) }
+            try RuntimeError.wrapping(.create, step: "record") {
+                // Before the record, which says that it is there.
+                try Facts.write(built.process, to: paths.process(key))
+                try Facts.write(record, to: paths.record(key))
+            }
             return try Self.package(record, built.plan, handle.fd, built.descriptors)
         }
     }
@@ -265,6 +267,7 @@ extension Sandbox {
 
     private func forget(_ key: ContainerKey) {
         containers[key] = nil
+        processes[key] = nil
         wake(key)
     }
 
@@ -275,6 +278,7 @@ extension Sandbox {
             guard let container = containers[key], container.status.exit != nil else { continue }
             await clean(key)
             containers[key] = nil
+            processes[key] = nil
             if let client {
                 _ = try? await client.request(.forget(container: "\(key)"), kind: .create, step: "forget")
             }

@@ -33,9 +33,13 @@ actor Sandbox {
     var phase: Phase
     /// nil where there is no shim to speak to.
     var client: ShimClient?
+    /// What the shim can do (`Hello.features`): as we can where this agent has started it, otherwise it says so itself.
+    var features = Hello.allFeatures
     /// Our child, where this process has started it: to be reaped.
     var shimProcess: FileDescriptor?
     var containers: [ContainerKey: ContainerRecord] = [:]
+    /// Of attempts in which commands were run.
+    var processes: [ContainerKey: ContainerProcess] = [:]
     /// Attempts whose launch is under way.
     var launching: Set<ContainerKey> = []
     /// Attempts that a stop found while they were being launched: killed as soon as they are there.

@@ -6,7 +6,7 @@
 ///   shim.sock, shim.log, trace
 ///   rootfs/                     where containers mount their root, each in its own mount namespace
 ///   shm/                        tmpfs, /dev/shm of all containers
-///   containers/<name>-<attempt>/{container.json,exit}
+///   containers/<name>-<attempt>/{container.json,process.json,exit}
 /// <data>/sandboxes/<id>/        what containers can write: on the disk
 ///   hosts, hostname, resolv.conf
 ///   containers/<name>-<attempt>/{upper,work,termination-log}
@@ -37,6 +37,7 @@ struct SandboxPaths: Sendable, Hashable {
     /// Facts of one attempt.
     func facts(_ key: ContainerKey) -> String { "\(containers)/\(key)" }
     func record(_ key: ContainerKey) -> String { facts(key) + "/container.json" }
+    func process(_ key: ContainerKey) -> String { facts(key) + "/process.json" }
     func exit(_ key: ContainerKey) -> String { facts(key) + "/exit" }
     /// Its writable layer and termination message.
     func storage(_ key: ContainerKey) -> String { "\(data)/containers/\(key)" }

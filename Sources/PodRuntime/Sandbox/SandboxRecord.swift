@@ -54,6 +54,12 @@ enum Facts {
         Failpoint.hit("record.container.after")
     }
 
+    /// Not atomic: read only where the record that is written after it can be.
+    static func write(_ process: ContainerProcess, to path: String) throws {
+        let file = try FileAccess.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+        try FileAccess.write(Array(try JSONEncoder().encode(process)), to: file, object: path)
+    }
+
     private static func write(encoding record: some Encodable, to path: String) throws {
         try FileAccess.replace(path, with: Array(try JSONEncoder().encode(record)))
     }

@@ -47,6 +47,66 @@ final class ShimClient: Sendable {
         _ message: Message, _ descriptors: [FileDescriptor] = [], kind: RuntimeError.Kind, step: String,
         deadline: Duration = .seconds(10)
     ) async throws -> Answer {
+        try await request(message, descriptors, kind: kind, step: step, deadline: deadline, sent: { _ in })
+    }
+
+    /// As `request`. Where the task is cancelled, or the deadline passes, the supervisor is told to end what the request
+    /// has begun; that it has done so is the answer.
+    ///
+    /// - Parameter cancellation: the message that says so, for a request's number.
+    func request(
+        _ message: Message, _ descriptors: [FileDescriptor], kind: RuntimeError.Kind, step: String, deadline: Duration,
+        cancellation: @escaping @Sendable (UInt32) -> Message
+    ) async throws -> Answer {
+        let cancelled = Cancelled()
+        do {
+            return try await withTaskCancellationHandler {
+                try await request(
+                    message, descriptors, kind: kind, step: step, deadline: deadline,
+                    sent: { sequence in if cancelled.sent(sequence) { post(cancellation(sequence)) } })
+            } onCancel: {
+                if let sequence = cancelled.cancel() { post(cancellation(sequence)) }
+            }
+        } catch let error as RuntimeError where error.kind == .timeout {
+            if let sequence = cancelled.cancel() { post(cancellation(sequence)) }
+            throw error
+        }
+    }
+
+    /// Whichever comes second, the request or its cancellation, sees to it that the supervisor is told.
+    private final class Cancelled: Sendable {
+        private let state = Mutex<(sequence: UInt32?, isCancelled: Bool)>((nil, false))
+
+        /// Whether it was cancelled before.
+        func sent(_ sequence: UInt32) -> Bool {
+            state.withLock {
+                $0.sequence = sequence
+                return $0.isCancelled
+            }
+        }
+
+        /// The request's number, where it was sent and not cancelled before.
+        func cancel() -> UInt32? {
+            state.withLock { state in
+                defer { state.isCancelled = true }
+                return state.isCancelled ? nil : state.sequence
+            }
+        }
+    }
+
+    /// Sends what nobody waits for an answer to. A supervisor that is gone, or does not read, is found out by others.
+    private func post(_ message: Message) {
+        let sequence = state.withLock { state in
+            state.sequence &+= 1
+            return state.sequence
+        }
+        try? PacketSocket.send(message.encoded(sequence: sequence), to: socket)
+    }
+
+    private func request(
+        _ message: Message, _ descriptors: [FileDescriptor], kind: RuntimeError.Kind, step: String, deadline: Duration,
+        sent: (UInt32) -> Void
+    ) async throws -> Answer {
         let due = Monotonic.nanoseconds() + deadline.nanoseconds
         let answer = try await withCheckedThrowingContinuation {
             (continuation: CheckedContinuation<Answer, any Error>) in
@@ -66,6 +126,7 @@ final class ShimClient: Sendable {
                 waiting?.continuation.resume(
                     throwing: error.errno == EPIPE ? lost() : RuntimeError(kind, step: step, error))
             }
+            sent(sequence)
             Failpoint.hit("shim.request.after")
         }
         if case .refused(let errno, let reason) = answer.message {

@@ -44,10 +44,25 @@ final class ShimPoller: Sendable {
     }
 
     /// From now on `handler` is called on the poller's thread when a descriptor can be read. It may not block.
-    func add(_ descriptor: FileDescriptor, _ handler: @escaping @Sendable () -> Void) throws(SystemError) {
+    ///
+    /// - Returns: what `remove` takes.
+    @discardableResult
+    func add(
+        _ descriptor: FileDescriptor, _ handler: @escaping @Sendable () -> Void
+    ) throws(SystemError) -> UInt64 {
         let token = makeToken()
         handlers.withLock { $0[token] = handler }
-        try epoll.add(descriptor, .readable, token: token)
+        do { try epoll.add(descriptor, .readable, token: token) } catch {
+            handlers.withLock { $0[token] = nil }
+            throw error
+        }
+        return token
+    }
+
+    /// The handler is not called any more, but for a call that is under way.
+    func remove(_ descriptor: FileDescriptor, _ token: UInt64) {
+        epoll.remove(descriptor)
+        handlers.withLock { $0[token] = nil }
     }
 
     /// From now on `client.receive` is called when its socket has something.
