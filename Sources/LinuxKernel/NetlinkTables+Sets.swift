@@ -58,7 +58,8 @@ extension TablesMessage {
     public static func addElements(
         _ elements: [TablesElement], to set: TablesSet, table: String, _ family: IPAddress.Family
     ) -> [NetlinkMessage] {
-        messages(newElements, elements, set, table, family, flags: NetlinkFlag.create, "add to nftables set \(set.name)")
+        messages(
+            newElements, elements, set, table, family, flags: NetlinkFlag.create, "add to nftables set \(set.name)")
     }
 
     /// Removes elements, which have to be there; only their keys count.

@@ -155,8 +155,7 @@ public final class PodRuntime: Runtime {
     }
 
     public func pendingConnections(of sandbox: String) async throws -> Int {
-        _ = try get(sandbox)
-        return 0
+        try await get(sandbox).pendingConnections()
     }
 
     public func updateContainer(_ name: String, in sandbox: String, resources: CgroupResources) async throws {

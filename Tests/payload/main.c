@@ -13,6 +13,9 @@
 //   payload spin SECONDS   burns CPU for so long
 //   payload ignore         ignores SIGTERM and sleeps
 //   payload signals        prints SigIgn and SigBlk of /proc/self/status
+//   payload listen PORT    listens on TCP, prints "listening <port>", accepts nothing; on SIGUSR1 accepts and closes
+//   all that
+//                          waits, prints "accepted <n>", then sleeps
 //   payload print LINES    prints so many numbered lines on stdout and stderr in turn
 //
 // Times are CLOCK_REALTIME nanoseconds: a benchmark compares them with its own clock on the same machine.
@@ -20,11 +23,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -144,6 +149,27 @@ static int write_through_cache(const char *path, long mebibytes)
 	return 0;
 }
 
+static int listen_late(long port)
+{
+	sigset_t go;
+	sigemptyset(&go);
+	sigaddset(&go, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &go, NULL);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(listener, 16) < 0)
+		return 10;
+	say("listening", port);
+	int number;
+	sigwait(&go, &number);
+	long accepted = 0;
+	for (int fd; (fd = accept(listener, NULL, NULL)) >= 0; accepted++)
+		close(fd);
+	say("accepted", accepted);
+	sleep_for_ever();
+	return 0;
+}
+
 static void print_signals(void)
 {
 	FILE *status = fopen("/proc/self/status", "r");
@@ -216,6 +242,8 @@ int main(int argc, char **argv)
 		sleep_for_ever();
 	} else if (strcmp(verb, "signals") == 0) {
 		print_signals();
+	} else if (strcmp(verb, "listen") == 0) {
+		return listen_late(number);
 	} else if (strcmp(verb, "print") == 0) {
 		for (long i = 0; i < number; i++) {
 			fprintf(i % 2 ? stderr : stdout, "line %ld\n", i);

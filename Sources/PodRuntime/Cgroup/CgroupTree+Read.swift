@@ -36,6 +36,13 @@ extension CgroupTree {
         return (values["inactive_file"] ?? 0) + (values["active_file"] ?? 0)
     }
 
+    /// Pids in a cgroup and all below it; what goes meanwhile is left out.
+    func processes(below path: String) throws -> [Int32] {
+        let own = (try? processes(path)) ?? []
+        return try wrap(step: "cgroup", object: path) { () throws(SystemError) in try children(path) }
+            .reduce(into: own) { $0 += (try? processes(below: "\(path)/\($1)")) ?? [] }
+    }
+
     /// Pids in the cgroup itself.
     public func processes(_ path: String) throws -> [Int32] {
         try wrap(step: "cgroup", object: path) { () throws(SystemError) in

@@ -78,7 +78,8 @@ extension Sandbox {
     private func cannotRunCommands(_ name: String) -> RuntimeError {
         RuntimeError(
             .start, step: "run", object: name,
-            message: "container \(name) was started by an earlier version of this node, which cannot run commands in it: "
+            message:
+                "container \(name) was started by an earlier version of this node, which cannot run commands in it: "
                 + "delete the pod to have it made anew")
     }
 

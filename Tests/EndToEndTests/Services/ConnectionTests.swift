@@ -16,7 +16,8 @@ extension EndToEnd.Services {
             try #require(addresses.count == 4, "two families: \(addresses)")
             for address in addresses {
                 let host = address.contains(":") ? "[\(address)]" : address
-                let answer = try await lab.inside("tools", "curl", "-sS", "-g", "--max-time", "5", "http://\(host):8000/")
+                let answer = try await lab.inside(
+                    "tools", "curl", "-sS", "-g", "--max-time", "5", "http://\(host):8000/")
                 #expect(answer.output.hasPrefix("myapp 1.4.2"), "pod to pod \(address): \(answer)")
                 #expect(try await lab.get(.node, "http://\(host):8000/") != nil, "node to pod \(address)")
             }
@@ -107,7 +108,8 @@ extension EndToEnd.Services {
             #expect(web.output.hasPrefix("myapp"), "by name: \(web)")
             for (place, url) in [
                 (TestNetwork.Place.node, "http://\(cluster)/"), (.node, "http://127.0.0.1:30090/"),
-                (.node, "http://\(TestNetwork.nodeAddress):30090/"), (.client, "http://\(TestNetwork.nodeAddress):30090/"),
+                (.node, "http://\(TestNetwork.nodeAddress):30090/"),
+                (.client, "http://\(TestNetwork.nodeAddress):30090/"),
                 (.client, "http://[\(TestNetwork.nodeAddress6)]:30090/"),
                 (.client, "http://\(TestNetwork.nodeAddress):8081/"),
             ] {
@@ -119,7 +121,8 @@ extension EndToEnd.Services {
             // Evenly: of 600 connections each of three pods gets 200, and less than 140 only once in a million times.
             var counts: [String: Int] = [:]
             let spread = try await lab.inside(
-                "tools", "sh", "-c", "for i in $(seq 600); do curl -s http://\(cluster)/; done", deadline: .seconds(120))
+                "tools", "sh", "-c", "for i in $(seq 600); do curl -s http://\(cluster)/; done", deadline: .seconds(120)
+            )
             for line in spread.lines where line.hasPrefix("hostname:") { counts[line, default: 0] += 1 }
             #expect(counts.count == 3 && counts.values.allSatisfy { $0 > 140 }, "\(counts)")
 

@@ -10,19 +10,19 @@ extension EndToEnd.Services {
             + ServiceLab.pod(
                 "named", image: "tools", command: "[sleep, infinity]", labels: "{app: named}",
                 spec: "hostname: first\nsubdomain: headless")
-            + """
-            apiVersion: v1
-            kind: Service
-            metadata: {name: headless}
-            spec: {clusterIP: None, selector: {app: named}, ports: [{name: http, port: 80}]}
-            ---
-            apiVersion: v1
-            kind: Service
-            metadata: {name: outside}
-            spec: {type: ExternalName, externalName: www.outside.test}
-            ---
+                + """
+                apiVersion: v1
+                kind: Service
+                metadata: {name: headless}
+                spec: {clusterIP: None, selector: {app: named}, ports: [{name: http, port: 80}]}
+                ---
+                apiVersion: v1
+                kind: Service
+                metadata: {name: outside}
+                spec: {type: ExternalName, externalName: www.outside.test}
+                ---
 
-            """
+                """
 
         @Test func `names of services, pods and the outside`() async throws {
             let lab = try lab()
@@ -81,7 +81,9 @@ extension EndToEnd.Services {
 
             // Others come from the host's resolvers, and once asked from the cache.
             for _ in 0..<3 { #expect(try await dig("+short", "A", "www.example.test").lines == ["203.0.113.7"]) }
-            let asked = upstream.output.split(separator: "\n").filter { $0.lowercased().hasPrefix("question www.example") }
+            let asked = upstream.output.split(separator: "\n").filter {
+                $0.lowercased().hasPrefix("question www.example")
+            }
             #expect(asked.count == 1, "\(upstream.output)")
             _ = await upstream.stop(deadline: .seconds(2))
             try await lab.remove(Self.objects)

@@ -278,12 +278,13 @@ import Testing
     // MARK: Conditions
 
     /// ready, serving, terminating, whether it is used beside a ready one, whether it is used alone.
-    @Test(arguments: [
-        (true, nil, nil, true, true), (nil, nil, nil, true, true), (false, nil, nil, false, false),
-        (false, true, true, false, true), (false, false, true, false, false), (false, true, false, false, false),
-        // publishNotReadyAddresses.
-        (true, true, true, true, true), (true, false, false, true, true),
-    ] as [(Bool?, Bool?, Bool?, Bool, Bool)])
+    @Test(
+        arguments: [
+            (true, nil, nil, true, true), (nil, nil, nil, true, true), (false, nil, nil, false, false),
+            (false, true, true, false, true), (false, false, true, false, false), (false, true, false, false, false),
+            // publishNotReadyAddresses.
+            (true, true, true, true, true), (true, false, false, true, true),
+        ] as [(Bool?, Bool?, Bool?, Bool, Bool)])
     func conditions(_ ready: Bool?, _ serving: Bool?, _ terminating: Bool?, _ beside: Bool, _ alone: Bool) {
         let endpoint = Endpoint.test("10.244.0.2", ready: ready, serving: serving, terminating: terminating)
         let with = routes(.test(), .test([endpoint, .test("10.244.0.3")]))

@@ -315,11 +315,12 @@ private struct TestProxy: Sendable {
             hostAddress: address.map(IPAddress.test), hostPort: port, containerPort: 80, transport: .tcp)
     }
 
-    @Test(arguments: [
-        (nil, nil, true), (nil, "127.0.0.1", true), ("127.0.0.1", nil, true), ("127.0.0.1", "127.0.0.1", true),
-        ("127.0.0.1", "127.0.0.2", false), ("0.0.0.0", "127.0.0.1", true), ("0.0.0.0", "::1", false),
-        ("::", "::1", true), ("::", "0.0.0.0", false), (nil, "::1", true),
-    ] as [(String?, String?, Bool)])
+    @Test(
+        arguments: [
+            (nil, nil, true), (nil, "127.0.0.1", true), ("127.0.0.1", nil, true), ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "127.0.0.2", false), ("0.0.0.0", "127.0.0.1", true), ("0.0.0.0", "::1", false),
+            ("::", "::1", true), ("::", "0.0.0.0", false), (nil, "::1", true),
+        ] as [(String?, String?, Bool)])
     func overlaps(_ one: String?, _ two: String?, _ isConflict: Bool) {
         #expect(Self.claim(one).overlaps(Self.claim(two)) == isConflict)
         #expect(Self.claim(two).overlaps(Self.claim(one)) == isConflict)

@@ -86,7 +86,8 @@ struct CommandPrivilegedTests {
         try await withPod { pod in
             let begin = ContinuousClock.now
             let late = try await pod.run(
-                "echo begun; trap '' TERM HUP; sleep 1001 & (setsid sleep 1002 &); sleep 1003", deadline: .milliseconds(300))
+                "echo begun; trap '' TERM HUP; sleep 1001 & (setsid sleep 1002 &); sleep 1003",
+                deadline: .milliseconds(300))
             let time = ContinuousClock.now - begin
             #expect(late == CommandOutcome(exitCode: 137, timedOut: true, output: Array("begun\n".utf8)))
             #expect(time >= .milliseconds(300) && time < .seconds(5), "\(time)")
@@ -145,7 +146,8 @@ struct CommandPrivilegedTests {
 
     @Test(arguments: variants.indices) func aCommandIsAsTheMainProcess(variant: Int) async throws {
         let (name, sandbox, change) = Self.variants[variant]
-        try await withPod(["sh", "-c", Self.portrait + "\necho end\nexec sleep 1000"], sandbox: sandbox, change) { pod in
+        try await withPod(["sh", "-c", Self.portrait + "\necho end\nexec sleep 1000"], sandbox: sandbox, change) {
+            pod in
             let status = try #require(await pod.node.runtime.status(of: "a")?.containers.first)
             try await eventually { pod.node.text(of: status).hasSuffix("end") }
             let outcome = try await pod.run(Self.portrait + "\necho end")
