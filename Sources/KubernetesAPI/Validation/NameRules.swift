@@ -65,6 +65,12 @@ public enum NameRules {
         return problems
     }
 
+    /// What can stand between two slashes of a URL: the names of roles and their bindings, `system:node` for one.
+    public static func pathSegment(_ value: String) -> [String] {
+        if [".", ".."].contains(value) { return ["may not be '\(value)'"] }
+        return ["/", "%"].filter(value.contains).map { "may not contain '\($0)'" }
+    }
+
     /// Labels joined by dots, at most 253 characters: the names of most objects.
     public static func dns1123Subdomain(_ value: String) -> [String] {
         var problems = value.utf8.count > 253 ? [tooLong(253)] : []
