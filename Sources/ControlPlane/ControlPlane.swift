@@ -23,7 +23,7 @@ public final class ControlPlane: ServiceLifecycle.Service {
     private let administrator: Credential
     private let listening: Listening
 
-    /// Opens the store, makes or renews the certificates, and ensures the system namespaces.
+    /// Opens the store, makes or renews the certificates, and ensures the system namespaces and roles.
     ///
     /// Throws where the data directory cannot be used; the error says what and why.
     public init(configuration: ControlPlaneConfiguration, logger: Logger) async throws {
@@ -41,20 +41,28 @@ public final class ControlPlane: ServiceLifecycle.Service {
         // It holds Secrets. SQLite gives the journal's files the mode of the database's.
         if FileAccess.kind(database) == nil { try FileAccess.replace(database, with: [], mode: 0o600) }
         let store = try await Store.open(Store.Configuration(path: database), logger: logger)
+        let now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
+        let key = try SigningKey.load(directory: "\(configuration.dataDirectory)/pki")
         service = ObjectService(
-            store: store, catalogue: .shared, logger: logger,
-            node: NodeServices(nodeName: configuration.nodeName),
-            now: { Int64(Date().timeIntervalSince1970) })
+            store: store, catalogue: .shared, logger: logger, node: NodeServices(nodeName: configuration.nodeName),
+            access: AccessControl(
+                store: store, key: key, issuer: "https://kubernetes.default.svc.\(configuration.clusterDomain)",
+                now: now),
+            now: now)
         listening = Listening()
         try await ensureNamespaces()
+        try await BootstrapPolicy(client: APIClient(transport: transport)).reconcile()
     }
 
     /// Names and addresses that clients may reach the server by.
     private static func serverNames(_ configuration: ControlPlaneConfiguration) -> [String] {
         var names = [
             "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
-            "kubernetes.default.svc.cluster.local", configuration.nodeName, "127.0.0.1", "::1",
+            "kubernetes.default.svc.\(configuration.clusterDomain)", configuration.nodeName, "127.0.0.1", "::1",
         ]
+        // Pods know it by the first address of the services.
+        names += configuration.serviceRanges.compactMap { $0.address(at: 1)?.description }
+        names += configuration.gateways.map(\.description)
         if !["0.0.0.0", "::"].contains(configuration.listenHost) { names.append(configuration.listenHost) }
         names += ((try? System.enumerateDevices()) ?? []).compactMap { device in
             // Link-local IPv6 addresses are of no use without their interface.

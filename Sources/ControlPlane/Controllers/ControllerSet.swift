@@ -34,14 +34,18 @@ public struct ControllerSet: Sendable {
         let pods = informer(Pod.self)
         let nodes = informer(Node.self)
         let namespaces = informer(Namespace.self)
+        let clusterRoles = informer(ClusterRole.self)
         let tracker = MetadataTracker(
-            client: client, shared: [Deployment.self, ReplicaSet.self, Pod.self, Node.self, Namespace.self],
-            time: time, logger: logger)
+            client: client,
+            shared: [
+                Deployment.self, ReplicaSet.self, Pod.self, Node.self, Namespace.self, ClusterRole.self,
+            ], time: time, logger: logger)
         tracker.attach(deployments)
         tracker.attach(sets)
         tracker.attach(pods)
         tracker.attach(nodes)
         tracker.attach(namespaces)
+        tracker.attach(clusterRoles)
 
         let deploymentEvents = recorder("deployment-controller")
         let setEvents = recorder("replicaset-controller")
@@ -65,6 +69,7 @@ public struct ControllerSet: Sendable {
             client: client, nodes: nodes, tracker: tracker, events: nodeEvents,
             gracePeriod: nodeGracePeriod, time: time, logger: logger)
         let podCollector = PodGarbageCollector(client: client, pods: pods, nodes: nodes, time: time, logger: logger)
+        let aggregation = ClusterRoleAggregation(client: client, roles: clusterRoles, time: time, logger: logger)
 
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { await deployments.run() }
@@ -72,6 +77,7 @@ public struct ControllerSet: Sendable {
             group.addTask { await pods.run() }
             group.addTask { await nodes.run() }
             group.addTask { await namespaces.run() }
+            group.addTask { await clusterRoles.run() }
             group.addTask { await tracker.run() }
             for recorder in [deploymentEvents, setEvents, schedulerEvents, nodeEvents] {
                 group.addTask { await recorder.run() }
@@ -83,6 +89,7 @@ public struct ControllerSet: Sendable {
             try await pods.waitUntilSynced()
             try await nodes.waitUntilSynced()
             try await namespaces.waitUntilSynced()
+            try await clusterRoles.waitUntilSynced()
             group.addTask { await deploymentController.run() }
             group.addTask { await setController.run() }
             group.addTask { await scheduler.run() }
@@ -91,6 +98,7 @@ public struct ControllerSet: Sendable {
             group.addTask { await defaultsController.run() }
             group.addTask { await nodeController.run() }
             group.addTask { await podCollector.run() }
+            group.addTask { await aggregation.run() }
         }
     }
 

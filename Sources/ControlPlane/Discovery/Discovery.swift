@@ -81,6 +81,7 @@ struct Discovery: Sendable {
         case "scale": GroupVersionKind(group: "autoscaling", version: "v1", kind: "Scale")
         case "eviction": GroupVersionKind(group: "policy", version: "v1", kind: "Eviction")
         case "binding": GroupVersionKind(group: "", version: "v1", kind: "Binding")
+        case "token": TokenRequest.groupVersionKind
         case "proxy": GroupVersionKind(group: "", version: "v1", kind: "NodeProxyOptions")
         default: resource.kind
         }

@@ -49,6 +49,13 @@ struct OpenAPIv3: Sendable {
             self.operation(action, kind, parameters, body: body, answer: answer, schemas)
         }
         let kind = resource.kind
+        guard resource.origin != .review else {
+            paths[collection] = [
+                "post": operation("post", kind, writeParameters, body: object, answer: object),
+                "parameters": pathParameters(resource, hasName: false),
+            ]
+            return
+        }
         var ofAll: JSONObject = [
             "get": operation("list", kind, listParameters, answer: list),
             "parameters": pathParameters(resource, hasName: false),

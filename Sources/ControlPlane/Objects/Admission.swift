@@ -1,13 +1,14 @@
 import KubernetesAPI
 
-/// What the API server's admission plugins do to objects on their way in: NamespaceLifecycle, ServiceAccount,
-/// Priority, DefaultTolerationSeconds, and of PodTolerationRestriction the toleration of memory pressure.
+/// What the API server's admission plugins do to objects on their way in: NamespaceLifecycle, ServiceAccount (see
+/// `admitAccount`), Priority, DefaultTolerationSeconds, and of PodTolerationRestriction the toleration of memory
+/// pressure.
 extension ObjectService {
     /// Checks that the object may be made and completes it.
-    func admit(_ value: JSONValue, _ request: ObjectRequest) throws -> JSONValue {
+    func admit(_ value: JSONValue, _ request: ObjectRequest) async throws -> JSONValue {
         try checkNamespaceAccepts(request, name: value[path: "metadata", "name"]?.stringValue ?? "")
         guard request.resource.plural == "pods" else { return value }
-        return try admitPod(value, request)
+        return try admitPod(try await admitAccount(value, request), request)
     }
 
     private func checkNamespaceAccepts(_ request: ObjectRequest, name: String) throws(APIError) {
@@ -36,16 +37,6 @@ extension ObjectService {
         var pod = value
         var spec = pod["spec"]?.objectValue ?? JSONObject()
         let name = pod[path: "metadata", "name"]?.stringValue ?? ""
-        let account = spec["serviceAccountName"]?.stringValue ?? spec["serviceAccount"]?.stringValue ?? "default"
-        let accountKey = ObjectKey(namespace: request.namespace, name: account)
-        if account != "default", store.object("serviceaccounts", accountKey) == nil {
-            throw .forbidden(
-                request.resource, name,
-                because: "error looking up service account \(request.namespace)/\(account): "
-                    + "serviceaccount \"\(account)\" not found")
-        }
-        spec["serviceAccountName"] = .string(account)
-        spec["serviceAccount"] = .string(account)
         spec["priority"] = .integer(try priority(spec, request, name))
         if spec["preemptionPolicy"] == nil { spec["preemptionPolicy"] = "PreemptLowerPriority" }
         spec["tolerations"] = .array(

@@ -1,17 +1,5 @@
 import KubernetesAPI
 
-/// Who asks.
-struct User: Sendable, Hashable {
-    var name: String
-    var groups: [String]
-
-    /// The parts of this process: controllers and the node agent.
-    static let thisProcess = User(
-        name: "system:minikube-lite", groups: ["system:masters", "system:authenticated"])
-
-    var isAdministrator: Bool { groups.contains("system:masters") }
-}
-
 /// One request about objects, whichever way it came.
 struct ObjectRequest: Sendable {
     var user: User

@@ -25,12 +25,15 @@ extension ObjectService {
             let defaulted = try ObjectRules.prepareForCreation(value, request.resource)
             // Before admission: the user is not warned about what the server sets itself.
             let remarks = defaulted.object.map { Validation.warnings(for: $0) } ?? []
-            let prepared = try admit(defaulted.json, request)
+            let prepared = try await admit(defaulted.json, request)
             // Only pods are changed by admission.
             let object =
                 request.resource.plural == "pods"
                 ? try ObjectRules.typed(prepared, request.resource) : defaulted.object
-            if let object { try Validation.validateCreate(object) }
+            if let object {
+                try Validation.validateCreate(object)
+                try checkEscalation(object, from: nil, request)
+            }
             if request.options.isDryRun {
                 guard store.object(request.resource.qualifiedName, Self.key(metadata, request)) == nil else {
                     throw APIError.alreadyExists(request.resource, metadata.name)
@@ -66,8 +69,12 @@ extension ObjectService {
 
     /// The body as an object of the resource's kind, without what the kind does not have. Refuses with 400 what is
     /// of another kind or, as `fieldValidation` asks, has unknown or repeated members; else they are warned about.
-    func decode(_ request: ObjectRequest) throws -> (JSONValue, warnings: [String]) {
-        let kind = request.resource.kind
+    ///
+    /// - Parameter kind: the kind of what a subresource takes; nil takes the resource's.
+    func decode(
+        _ request: ObjectRequest, as kind: GroupVersionKind? = nil
+    ) throws -> (JSONValue, warnings: [String]) {
+        let kind = kind ?? request.resource.kind
         guard let body = request.body, case .object = body.value else {
             throw APIError.badRequest(
                 "the object provided is unrecognized (must be of type \(kind.kind)): the body is not an object")

@@ -1,7 +1,7 @@
 import KubernetesAPI
 
 extension ObjectService {
-    /// `status`, `resize`, `scale`, `finalize`, `binding`, `eviction`, `log`, `proxy`.
+    /// `status`, `resize`, `scale`, `finalize`, `binding`, `eviction`, `log`, `token`, `proxy`.
     func answerSubresource(_ request: ObjectRequest) async throws -> Outcome {
         switch (request.subresource, request.verb) {
         case ("status", .get), ("resize", .get): return Outcome(answer: .stored(try object(of: request), code: 200))
@@ -13,6 +13,7 @@ extension ObjectService {
         case ("binding", .create): return Outcome(answer: try await bind(request))
         case ("eviction", .create): return Outcome(answer: try await evict(request))
         case ("log", .get): return Outcome(answer: try await log(request))
+        case ("token", .create): return try await issueToken(request)
         case ("proxy", .get): return Outcome(answer: try await proxy(request))
         default: throw APIError.methodNotAllowed("the server does not allow this method on the requested resource")
         }

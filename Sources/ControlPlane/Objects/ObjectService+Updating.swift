@@ -147,6 +147,7 @@ extension ObjectService {
         }
         guard new != old else { return .keep }
         try ObjectRules.validate(prepared.object, from: old, request.resource, subresource: request.subresource)
+        if let object = prepared.object { try checkEscalation(object, from: old, request) }
         if Deletion.isComplete(metadata, new, request.resource) { return .delete(new) }
         return .put(new)
     }

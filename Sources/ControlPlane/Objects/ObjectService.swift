@@ -7,12 +7,13 @@ import NIOPosix
 /// concurrency, deletion with grace periods and finalizers, lists, watches.
 ///
 /// One file per group of verbs: `ObjectService+Reading`, `+Creating`, `+Updating`, `+Deleting`, `+Subresources`,
-/// and `+Node` for what the node agent answers.
+/// `+Node` for what the node agent answers, `+Tokens` and `+Reviews` for who is who and who may what.
 struct ObjectService: Sendable {
     let store: Store
     let catalogue: ResourceCatalogue
     let logger: Logger
     let node: NodeServices
+    let access: AccessControl
     /// Seconds since 1970.
     let now: @Sendable () -> Int64
 
@@ -22,9 +23,13 @@ struct ObjectService: Sendable {
         var warnings: [String] = []
     }
 
+    /// Answers a request that its user is allowed to make.
     func answer(_ request: ObjectRequest) async throws -> Outcome {
-        try authorize(request)
-        guard request.resource.origin == .store else { return Outcome(answer: try await usage(request)) }
+        switch request.resource.origin {
+        case .store: break
+        case .node: return Outcome(answer: try await usage(request))
+        case .review: return try review(request)
+        }
         guard request.subresource.isEmpty else { return try await answerSubresource(request) }
         switch request.verb {
         case .get: return Outcome(answer: .stored(try object(of: request), code: 200))
@@ -36,19 +41,6 @@ struct ObjectService: Sendable {
         case .delete: return Outcome(answer: try await delete(request))
         case .deletecollection: return Outcome(answer: try await deleteCollection(request))
         }
-    }
-
-    /// Until there are roles, administrators may do everything and others nothing.
-    private func authorize(_ request: ObjectRequest) throws(APIError) {
-        guard !request.user.isAdministrator else { return }
-        let verb = request.verb.rawValue
-        let resource = request.resourcePath
-        let group = request.resource.kind.group
-        var reason =
-            "User \"\(request.user.name)\" cannot \(verb) resource \"\(resource)\" in API group \"\(group)\""
-        reason +=
-            request.namespace.isEmpty ? " at the cluster scope" : " in the namespace \"\(request.namespace)\""
-        throw .forbidden(request.resource, request.name, because: reason)
     }
 
     /// The present object; throws 404.

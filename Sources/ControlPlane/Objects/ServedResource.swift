@@ -19,6 +19,8 @@ struct ServedResource: Sendable, Hashable {
         case store
         /// From the node agent, whenever they are asked for.
         case node
+        /// Questions, which are answered and not stored.
+        case review
     }
 
     let facts: Schema.Resource
@@ -42,6 +44,7 @@ struct ServedResource: Sendable, Hashable {
         switch origin {
         case .store: [.create, .delete, .deletecollection, .get, .list, .patch, .update, .watch]
         case .node: [.get, .list]
+        case .review: [.create]
         }
     }
 }
@@ -70,11 +73,15 @@ struct ResourceCatalogue: Sendable {
             ),
             ("", "Secret", [:], .none),
             ("", "Service", ["status": status], .none),
-            ("", "ServiceAccount", [:], .none),
+            ("", "ServiceAccount", ["token": [.create]], .none),
             ("apps", "Deployment", ["scale": status, "status": status], .specAndAnnotations),
             ("apps", "ReplicaSet", ["scale": status, "status": status], .spec),
             ("coordination.k8s.io", "Lease", [:], .none),
             ("discovery.k8s.io", "EndpointSlice", [:], .anything),
+            (RoleRef.group, "ClusterRole", [:], .none),
+            (RoleRef.group, "ClusterRoleBinding", [:], .none),
+            (RoleRef.group, "Role", [:], .none),
+            (RoleRef.group, "RoleBinding", [:], .none),
         ]
         let stored = served.compactMap { group, kind, subresources, generation in
             let kind = GroupVersionKind(group: group, version: "v1", kind: kind)
@@ -89,7 +96,16 @@ struct ResourceCatalogue: Sendable {
                 ServedResource(facts: $0, subresources: [:], generation: .none, isDurable: false, origin: .node)
             }
         }
-        resources = stored + usage
+        let reviews = [
+            TokenReview.groupVersionKind, SelfSubjectReview.groupVersionKind, SubjectAccessReview.groupVersionKind,
+            LocalSubjectAccessReview.groupVersionKind, SelfSubjectAccessReview.groupVersionKind,
+            SelfSubjectRulesReview.groupVersionKind,
+        ].compactMap { kind in
+            Schema.shared.resource(of: kind).map {
+                ServedResource(facts: $0, subresources: [:], generation: .none, isDurable: false, origin: .review)
+            }
+        }
+        resources = stored + usage + reviews
         byPath = Dictionary(
             resources.map { (Self.path($0.kind.group, $0.kind.version, $0.plural), $0) }
         ) { first, _ in first }

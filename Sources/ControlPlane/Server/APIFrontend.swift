@@ -56,18 +56,19 @@ struct APIFrontend: Sendable {
         guard let path = RequestPath(request.head.path ?? "/") else {
             throw APIError.badRequest("the path has a broken percent encoding")
         }
+        let user = try await user(of: request, on: channel)
+        try authorize(user, AccessAttributes(path, request.method))
         if let answer = health.answer(path, request.method) { return answer }
-        guard let user = try await identities.user(of: channel) else { throw APIError.unauthorized }
         guard let objects = path.objects else {
             guard request.method == .get else { throw Self.methodNotAllowed }
-            return try document(path, request, user)
+            return try document(path, request)
         }
         guard
             let resource = service.catalogue.resource(
                 group: objects.group, version: objects.version, plural: objects.plural)
         else {
             guard request.method == .get else { throw APIError.unknownPath }
-            return try document(path, request, user)
+            return try document(path, request)
         }
         var objectRequest = try objectRequest(path, objects, resource, request.method, user)
         measured.verb = objectRequest.verb.rawValue
@@ -90,16 +91,7 @@ struct APIFrontend: Sendable {
         _ user: User
     ) throws -> ObjectRequest {
         let options = try RequestOptions(path.query)
-        let verb: APIRequest.Verb
-        switch method {
-        case .get where objects.name.isEmpty: verb = ["true", "1"].contains(path.query["watch"]) ? .watch : .list
-        case .get: verb = .get
-        case .post: verb = .create
-        case .put: verb = .update
-        case .patch: verb = .patch
-        case .delete: verb = objects.name.isEmpty ? .deletecollection : .delete
-        default: throw Self.methodNotAllowed
-        }
+        guard let verb = path.verb(method, of: objects) else { throw Self.methodNotAllowed }
         if objects.subresource.isEmpty {
             guard resource.verbs.contains(verb) else { throw Self.methodNotAllowed }
             let needsName = [.update, .patch].contains(verb)
@@ -136,18 +128,53 @@ struct APIFrontend: Sendable {
             try await RequestBodyReader.bytes(of: request), contentType: contentType, kind: kind)
     }
 
-    /// Discovery, OpenAPI and metrics.
-    private func document(_ path: RequestPath, _ request: Request, _ user: User) throws -> HTTPAnswer {
-        if path.components == ["metrics"] {
-            guard user.isAdministrator else {
-                throw APIError(
-                    code: 403, reason: .forbidden,
-                    message: "forbidden: User \"\(user.name)\" cannot get path \"\(path.text)\"",
-                    details: StatusDetails())
+    // MARK: Who, and whether they may
+
+    /// Who asks: by client certificate, else by token, else nobody in particular. Throws 401 where a token is no good.
+    private func user(of request: Request, on channel: any Channel) async throws -> User {
+        var user = User.anonymous
+        if let named = try await identities.user(of: channel) {
+            user = named
+        } else if let token = Self.bearerToken(request.headers[.authorization]) {
+            do throws(TokenRefusal) {
+                user = try service.access.tokens.authenticate(token).user
+            } catch {
+                logger.info("a token was refused", metadata: ["path": "\(request.uri)", "reason": "\(error)"])
+                throw APIError.unauthorized
             }
+        }
+        guard let wanted = try Impersonation(request.headers) else { return user }
+        return try wanted.apply(for: user, service.access.authorizer)
+    }
+
+    private static func bearerToken(_ header: String?) -> String? {
+        let parts = header?.split(separator: " ", maxSplits: 2) ?? []
+        guard parts.count >= 2, parts[0].lowercased() == "bearer" else { return nil }
+        return String(parts[1])
+    }
+
+    /// Throws 403 where the user may not.
+    private func authorize(_ user: User, _ attributes: AccessAttributes) throws(APIError) {
+        let decision = service.access.authorizer.decide(attributes, for: user)
+        guard !decision.isAllowed else { return }
+        let refusal = attributes.refusal(of: user, because: decision.reason)
+        logger.notice("access was denied", metadata: ["message": "\(refusal)"])
+        throw refusal
+    }
+
+    /// Discovery, OpenAPI, metrics, and what verifies tokens.
+    private func document(_ path: RequestPath, _ request: Request) throws -> HTTPAnswer {
+        switch path.text {
+        case "/metrics":
             return HTTPAnswer(
                 status: .ok, contentType: "text/plain; version=0.0.4; charset=utf-8",
                 body: .bytes(ByteBuffer(string: metrics.text(store: service.store))))
+        case "/.well-known/openid-configuration": return .json(service.access.tokens.issuerDescription)
+        case "/openid/v1/jwks":
+            var answer = HTTPAnswer.json(service.access.tokens.key.keySet)
+            answer.contentType = "application/jwk-set+json"
+            return answer
+        default: break
         }
         return try documents.answer(
             path, accept: request.headers[.accept] ?? "", ifNoneMatch: request.headers[.ifNoneMatch] ?? "")

@@ -37,6 +37,6 @@ final class ClientIdentities: Sendable {
                 }
             }
         }
-        return name.isEmpty ? nil : User(name: name, groups: groups + ["system:authenticated"])
+        return name.isEmpty ? nil : User(name: name, groups: groups + [User.authenticated])
     }
 }

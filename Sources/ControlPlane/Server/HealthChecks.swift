@@ -1,7 +1,7 @@
 import HTTPTypes
 import KubernetesAPI
 
-/// `/healthz`, `/livez`, `/readyz` and `/version`: what is answered without credentials.
+/// `/healthz`, `/livez`, `/readyz` and `/version`: what everybody may see.
 struct HealthChecks: Sendable {
     /// Names and answers of the checks; nil is well, else what is wrong.
     let checks: [(name: String, check: @Sendable () -> String?)]

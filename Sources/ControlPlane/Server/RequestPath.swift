@@ -1,3 +1,4 @@
+import HTTPTypes
 import KubernetesAPI
 
 /// A URL's path and query, taken apart.
@@ -64,6 +65,19 @@ struct RequestPath: Sendable, Hashable {
         var subpath = ""
     }
 
+    /// What a method means on objects; nil where it means nothing.
+    func verb(_ method: HTTPRequest.Method, of objects: Objects) -> APIRequest.Verb? {
+        switch method {
+        case .get where objects.name.isEmpty: ["true", "1"].contains(query["watch"]) ? .watch : .list
+        case .get: .get
+        case .post: .create
+        case .put: .update
+        case .patch: .patch
+        case .delete: objects.name.isEmpty ? .deletecollection : .delete
+        default: nil
+        }
+    }
+
     /// Nil where the path is not about objects.
     var objects: Objects? {
         var rest = components[...]
@@ -91,5 +105,25 @@ struct RequestPath: Sendable, Hashable {
         return Objects(
             group: group, version: version, plural: plural, namespace: namespace, name: name,
             subresource: subresource, subpath: rest.joined(separator: "/"))
+    }
+}
+
+extension AccessAttributes {
+    /// What a request asks for (apiserver `request.RequestInfo`).
+    init(_ path: RequestPath, _ method: HTTPRequest.Method) {
+        guard let objects = path.objects else {
+            self.init(verb: method.rawValue.lowercased(), path: path.text)
+            return
+        }
+        let verb = path.verb(method, of: objects)
+        self.init(
+            verb: verb?.rawValue ?? method.rawValue.lowercased(), group: objects.group, resource: objects.plural,
+            subresource: objects.subresource, namespace: objects.namespace, name: objects.name)
+        // A namespace is in itself: whoever may see it there need not be allowed to see all.
+        if group.isEmpty, resource == "namespaces" { namespace = name }
+        if verb == .list || verb == .watch, let selector = path.query["fieldSelector"], !selector.isEmpty {
+            let kind = GroupVersionKind(group: objects.group, version: objects.version, kind: "")
+            name = (try? FieldMatcher(parsing: selector, kind: kind))?.exactName ?? ""
+        }
     }
 }

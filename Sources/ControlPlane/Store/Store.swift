@@ -204,6 +204,11 @@ final class Store: Sendable {
         shared.state.withLock { $0.object(collection, key) }
     }
 
+    /// The version of the last change in any of the collections since the store was opened; 0 where there was none.
+    func version(ofLastChangeIn collections: [String]) -> Int64 {
+        shared.state.withLock { state in collections.reduce(0) { max($0, state.lastChanges[$1] ?? 0) } }
+    }
+
     /// The version of the last change.
     var resourceVersion: Int64 { shared.state.withLock { $0.resourceVersion } }
 

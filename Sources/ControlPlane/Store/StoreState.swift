@@ -55,6 +55,8 @@ struct StoreState: Sendable {
     private(set) var resourceVersion: Int64
     /// Changes up to this version are no longer in the history.
     private(set) var compactedVersion: Int64
+    /// The version of the last change in a collection, since the store was opened.
+    private(set) var lastChanges: [String: Int64] = [:]
     private var watchers: [String: [UInt64: StoreWatcher]] = [:]
     private var nextWatcher: UInt64 = 0
 
@@ -75,6 +77,7 @@ struct StoreState: Sendable {
         case .deleted: collections[object.collection]?.remove(object.key)
         }
         resourceVersion = max(resourceVersion, event.resourceVersion)
+        lastChanges[object.collection] = event.resourceVersion
         history.append(event)
         historyBytes += object.bytes.count
         publish(.event(event), to: object.collection, in: object.key)

@@ -1,0 +1,50 @@
+import KubernetesAPI
+import NIOCore
+import NIOPosix
+
+/// The admission plugin ServiceAccount (`plugin/pkg/admission/serviceaccount`): each pod runs as an account of its
+/// namespace.
+extension ObjectService {
+    /// How long a pod waits for the account `default` of its namespace: a controller makes it shortly after the
+    /// namespace.
+    private static let patience = TimeAmount.seconds(2)
+
+    func admitAccount(_ value: JSONValue, _ request: ObjectRequest) async throws -> JSONValue {
+        var pod = value
+        var spec = pod["spec"]?.objectValue ?? JSONObject()
+        let given = [spec["serviceAccountName"], spec["serviceAccount"]].compactMap { $0?.stringValue }
+        let name = given.first { !$0.isEmpty } ?? "default"
+        guard let stored = try await account(ObjectKey(namespace: request.namespace, name: name)) else {
+            throw APIError.forbidden(
+                request.resource, pod[path: "metadata", "name"]?.stringValue ?? "",
+                because: "error looking up service account \(request.namespace)/\(name): "
+                    + "serviceaccount \(name.quoted) not found")
+        }
+        spec["serviceAccountName"] = .string(name)
+        spec["serviceAccount"] = .string(name)
+        let account = stored.value
+        if (spec["imagePullSecrets"]?.arrayValue ?? []).isEmpty, let secrets = account["imagePullSecrets"] {
+            spec["imagePullSecrets"] = secrets
+        }
+        pod["spec"] = .object(spec)
+        return pod
+    }
+
+    private func account(_ key: ObjectKey) async throws -> StoredObject? {
+        let collection = "serviceaccounts"
+        if let account = store.object(collection, key) { return account }
+        guard key.name == NamespaceDefaultsController.serviceAccount else { return nil }
+        let watch = try store.watch(
+            collection, namespace: key.namespace, name: key.name, after: nil, withObjects: true)
+        let deadline = MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: Self.patience, watch.cancel)
+        defer {
+            deadline.cancel()
+            watch.cancel()
+        }
+        if let account = watch.objects.first { return account }
+        for await item in watch.items {
+            if case .event(let event) = item, event.kind != .deleted { return event.object }
+        }
+        return nil
+    }
+}
