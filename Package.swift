@@ -167,7 +167,8 @@ let package = Package(
         .executableTarget(
             name: "benchmark",
             dependencies: [
-                "KubernetesAPI", "PodRuntime", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "KubernetesAPI", "PodRuntime", "InternetAddress",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         // The client of tests and benchmarks that no failed request escapes.
