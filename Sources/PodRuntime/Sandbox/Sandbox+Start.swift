@@ -20,16 +20,10 @@ extension Sandbox {
             undo.push { await removeStorage(paths, host, removeLogs: nil) }
             Failpoint.hit("sandbox.folder")
 
-            trace.mark("cgroup")
+            // Before the supervisor's, whose end ends what is in the cgroup: they are taken back in reverse.
             undo.push {
                 try? await host.removals.run { try host.cgroups.removeTree(cgroup, deadline: .seconds(10)) }
             }
-            _ = try await host.starts.run {
-                try host.cgroups.makePod(
-                    id: configuration.id, qos: configuration.qos, resources: configuration.resources,
-                    bestEffort: host.configuration.bestEffort)
-            }
-            Failpoint.hit("sandbox.cgroup")
 
             trace.mark("shim")
             let shim = try await host.starts.run { try SpawnedShim(paths: paths, host: host) }
@@ -50,11 +44,10 @@ extension Sandbox {
             if !configuration.hostIPC { kinds.insert(.ipc) }
             let request = Message.makeSandbox(
                 SandboxRequest(kinds: kinds.rawValue, hostname: configuration.hostname, sysctls: sysctls))
-            // The shim is starting meanwhile.
             async let answer = client.request(request, kind: .sandbox, step: "namespaces")
+            // The shim starts and makes namespaces meanwhile, which takes longer than all that needs neither.
             undo.push { try? await host.removals.run { try Mount.unmount(paths.sharedMemory) } }
-            try await mountSharedMemory(paths, host)
-            Failpoint.hit("sandbox.shm")
+            try await prepare(configuration, paths, host)
             let namespaces = try await answer
             Failpoint.hit("sandbox.namespaces")
 
@@ -72,18 +65,20 @@ extension Sandbox {
                 Failpoint.hit("sandbox.network")
             }
 
-            trace.mark("files")
             record.phase = .ready
             record.shimPID = shim.pid
             record.shimStartTime = shim.startTime
             let final = record
-            try await host.starts.run { try writeFiles(final, paths) }
             await sandbox.adopt(record)
             if configuration.shareProcessNamespace {
                 trace.mark("pause")
                 try await sandbox.startPause()
             }
-            try await host.starts.run { try Facts.write(final, to: paths.record) }
+            trace.mark("record")
+            try await host.starts.run {
+                try writeHosts(final, paths)
+                try Facts.write(final, to: paths.record)
+            }
             Failpoint.hit("sandbox.ready")
             await sandbox.listen()
             trace.mark("ready")
@@ -114,39 +109,52 @@ extension Sandbox {
             }
             try RuntimeError.wrapping(.sandbox, step: "folder") {
                 try Facts.write(record, to: paths.record)
-                try FileAccess.makeDirectory(paths.root)
-                try FileAccess.makeDirectory(paths.sharedMemory)
-                try FileAccess.makeDirectory(paths.containers, mode: 0o700)
-                try FileAccess.makeDirectories(paths.data + "/containers", mode: 0o700)
-                try FileAccess.makeDirectories(record.configuration.logDirectory)
             }
         }
     }
 
-    private static func mountSharedMemory(_ paths: SandboxPaths, _ host: Host) async throws {
+    /// What needs neither the supervisor nor its namespaces: the other folders, the cgroup, shared memory, the pod's files
+    /// but for /etc/hosts.
+    private static func prepare(
+        _ configuration: SandboxConfiguration, _ paths: SandboxPaths, _ host: Host
+    ) async throws {
         try await host.starts.run {
+            try RuntimeError.wrapping(.sandbox, step: "folder") {
+                try FileAccess.makeDirectory(paths.root)
+                try FileAccess.makeDirectory(paths.sharedMemory)
+                try FileAccess.makeDirectory(paths.containers, mode: 0o700)
+                try FileAccess.makeDirectories(paths.data + "/containers", mode: 0o700)
+                try FileAccess.makeDirectories(configuration.logDirectory)
+            }
+            _ = try host.cgroups.makePod(
+                id: configuration.id, qos: configuration.qos, resources: configuration.resources,
+                bestEffort: host.configuration.bestEffort)
+            Failpoint.hit("sandbox.cgroup")
             try RuntimeError.wrapping(.sandbox, step: "mount") {
                 // 64 MiB as every runtime has it; MS_NOSUID | MS_NODEV | MS_NOEXEC.
                 try Mount.mount(
                     "shm", on: paths.sharedMemory, type: "tmpfs", flags: 2 | 4 | 8, data: "mode=1777,size=65536k")
             }
+            Failpoint.hit("sandbox.shm")
+            try write(configuration.hostname + "\n", to: paths.hostname)
+            try write(configuration.resolvConf, to: paths.resolvConf)
         }
     }
 
-    private static func writeFiles(_ record: SandboxRecord, _ paths: SandboxPaths) throws {
+    private static func writeHosts(_ record: SandboxRecord, _ paths: SandboxPaths) throws {
         let configuration = record.configuration
+        let hosts =
+            configuration.hostNetwork
+            ? SandboxFiles.hostsOfHost(configuration)
+            : SandboxFiles.hosts(address: record.addresses.first, configuration: configuration)
+        try write(hosts, to: paths.hosts)
+    }
+
+    /// Writes a file that the pod's containers see.
+    private static func write(_ text: String, to path: String) throws {
         try RuntimeError.wrapping(.sandbox, step: "files") {
-            func write(_ text: String, _ path: String) throws {
-                let file = try FileAccess.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
-                try FileAccess.write(Array(text.utf8), to: file, object: path)
-            }
-            let hosts =
-                configuration.hostNetwork
-                ? SandboxFiles.hostsOfHost(configuration)
-                : SandboxFiles.hosts(address: record.addresses.first, configuration: configuration)
-            try write(hosts, paths.hosts)
-            try write(configuration.hostname + "\n", paths.hostname)
-            try write(configuration.resolvConf, paths.resolvConf)
+            let file = try FileAccess.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
+            try FileAccess.write(Array(text.utf8), to: file, object: path)
         }
     }
 
