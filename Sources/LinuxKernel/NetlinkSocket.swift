@@ -69,7 +69,22 @@ public struct NetlinkSocket: Sendable {
     public func request(
         _ messages: [NetlinkMessage], milliseconds: Int64 = 5000
     ) throws(NetlinkError) -> [NetlinkReply] {
-        guard let first = messages.first else { return [] }
+        var replies: [NetlinkReply] = []
+        try exchange(messages, milliseconds: milliseconds) { replies.append($0) }
+        return replies
+    }
+
+    /// As `request`, for what may be long: each answer is given to `body` as it comes, and not kept.
+    public func dump(
+        _ message: NetlinkMessage, milliseconds: Int64 = 5000, _ body: (NetlinkReply) -> Void
+    ) throws(NetlinkError) {
+        try exchange([message], milliseconds: milliseconds, body)
+    }
+
+    private func exchange(
+        _ messages: [NetlinkMessage], milliseconds: Int64, _ body: (NetlinkReply) -> Void
+    ) throws(NetlinkError) {
+        guard let first = messages.first else { return }
         let start = UInt32(truncatingIfNeeded: Monotonic.nanoseconds() / 1000) & 0x7fff_ffff
         var bytes: [UInt8] = []
         var waiting: [UInt32: String] = [:]
@@ -83,7 +98,6 @@ public struct NetlinkSocket: Sendable {
         try send(bytes, purpose: first.purpose)
 
         let end = Monotonic.milliseconds() + milliseconds
-        var replies: [NetlinkReply] = []
         var refusals: [(sequence: UInt32, error: NetlinkError)] = []
         while !waiting.isEmpty {
             // nf_tables may leave out the acknowledgements of the rest when one message was refused.
@@ -105,12 +119,11 @@ public struct NetlinkSocket: Sendable {
                     waiting[reply.sequence] = nil
                     let code = -reply.payload.native(at: 0, as: Int32.self)
                     if code > 0 { refusals.append((reply.sequence, NetlinkError(purpose: purpose, errno: code))) }
-                default: replies.append(reply)
+                default: body(reply)
                 }
             }
         }
         if let refusal = refusals.min(by: { $0.sequence < $1.sequence }) { throw refusal.error }
-        return replies
     }
 
     /// NLMSGERR_ATTR_MSG (1) after the code and the header of the request, which NETLINK_CAP_ACK cuts to 16 bytes.
