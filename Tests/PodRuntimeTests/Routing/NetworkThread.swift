@@ -21,7 +21,8 @@ final class NetworkThread: Sendable {
             try NetlinkSocket(.route).request([RouteMessage.setUp(index: 1, name: "lo")])
             return (
                 try FileDescriptor.open("/proc/thread-self/ns/net", O_RDONLY),
-                try NetlinkSocket(.route).descriptor, gettid()
+                try NetlinkSocket(.route).descriptor,
+                Int32(FileAccess.split(try FileAccess.linkTarget("/proc/thread-self")).name) ?? 0
             )
         }
     }

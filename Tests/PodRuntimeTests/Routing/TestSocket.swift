@@ -38,7 +38,7 @@ struct TestSocket: Sendable {
 
     func send(_ text: String) throws {
         let bytes = Array(text.utf8)
-        guard Glibc.send(descriptor.rawValue, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue)) >= 0 else {
+        guard Glibc.send(descriptor.rawValue, bytes, bytes.count, Int32(MSG_NOSIGNAL)) >= 0 else {
             throw SystemError(call: "send", errno: errno)
         }
     }
@@ -55,12 +55,19 @@ struct TestSocket: Sendable {
     ///
     /// - Returns: the server's name, and what it takes for the client's address.
     static func ask(
-        _ transport: Transport = .tcp, _ address: IPAddress, _ port: UInt16, patience: Int = 2000
+        _ transport: Transport, _ address: IPAddress, _ port: UInt16, patience: Int = 2000
     ) throws -> (server: String, client: String) {
         let socket = try TestSocket(transport, address.family, patience: patience)
         try socket.connect(address, port)
         if transport == .udp { try socket.send("?") }
         return try socket.answer()
+    }
+
+    /// By TCP.
+    static func ask(
+        _ address: IPAddress, _ port: UInt16, patience: Int = 2000
+    ) throws -> (server: String, client: String) {
+        try ask(.tcp, address, port, patience: patience)
     }
 
     func answer() throws -> (server: String, client: String) {
@@ -127,14 +134,14 @@ final class TestServer: Sendable {
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { peer in
                 if transport == .udp {
                     var buffer = [UInt8](repeating: 0, count: 64)
-                    guard recvfrom(fd, &buffer, 64, Int32(MSG_DONTWAIT.rawValue), peer, &length) >= 0 else { return }
+                    guard recvfrom(fd, &buffer, 64, Int32(MSG_DONTWAIT), peer, &length) >= 0 else { return }
                     let answer = Array("\(name) \(text(peer))".utf8)
                     sendto(fd, answer, answer.count, 0, peer, length)
                 } else {
-                    let connection = accept4(fd, peer, &length, Int32(SOCK_CLOEXEC.rawValue))
+                    let connection = accept(fd, peer, &length)
                     guard connection >= 0 else { return }
                     let answer = Array("\(name) \(text(peer))".utf8)
-                    Glibc.send(connection, answer, answer.count, Int32(MSG_NOSIGNAL.rawValue))
+                    Glibc.send(connection, answer, answer.count, Int32(MSG_NOSIGNAL))
                     close(connection)
                 }
             }
