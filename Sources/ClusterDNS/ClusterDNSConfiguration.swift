@@ -25,6 +25,20 @@ public struct ClusterDNSConfiguration: Sendable, Hashable {
             self.address = address
             self.port = port
         }
+
+        /// The name servers of a resolv.conf(5), in its order. An address with a zone (`fe80::1%eth0`) is left out.
+        public static func parse(resolverFile text: String) -> [Upstream] {
+            var upstreams: [Upstream] = []
+            for line in text.split(whereSeparator: \.isNewline) {
+                let words = line.split(whereSeparator: \.isWhitespace)
+                guard words.count > 1, words[0] == "nameserver", let address = IPAddress(String(words[1])) else {
+                    continue
+                }
+                let upstream = Upstream(address: address)
+                if !upstreams.contains(upstream) { upstreams.append(upstream) }
+            }
+            return upstreams
+        }
     }
 
     public init(

@@ -1,5 +1,7 @@
+import ClusterDNS
 import ControlPlane
 import Foundation
+import InternetAddress
 import KubernetesAPI
 import LinuxKernel
 import Logging
@@ -56,6 +58,7 @@ struct NodeService {
         }
         node.clusterDomain = options.network.clusterDomain
         node.resolverFile = options.network.resolvConf
+        node.clusterDNS = nameServers.map(\.description)
         node.ignoredDevices = [options.bridgeName]
         node.bestEffortLimits = bestEffort
         node.limits = options.limits.options
@@ -70,6 +73,9 @@ struct NodeService {
         node.cgroupPath = cgroupParent
         node.crashBackoffCap = .seconds(DurationText.seconds(options.crashBackoffMax) ?? 300)
         node.runtimeVersion = Version.current
+        let dns = try ClusterDNS(
+            configuration: dnsConfiguration(listenAddresses: runtime.gateways),
+            client: APIClient(transport: controlPlane.transport), logger: logger)
         let agent = NodeAgent(
             client: APIClient(transport: controlPlane.transport), runtime: runtime, configuration: node,
             logger: logger)
@@ -78,7 +84,7 @@ struct NodeService {
 
         // The group stops its services in the reverse of this order.
         var configuration = ServiceGroupConfiguration(
-            services: [agent, controlPlane], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: [dns, agent, controlPlane], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         let group = ServiceGroup(configuration: configuration)
         defer { withExtendedLifetime(lock) {} }
@@ -88,6 +94,17 @@ struct NodeService {
             throw CommandFailure(
                 "error: another program listens on \(options.listen):\(options.port); choose another port with --port")
         }
+    }
+
+    /// The addresses of the Service `kube-dns`: the tenth of each range.
+    private var nameServers: [IPAddress] { options.network.serviceRanges.compactMap { $0.address(at: 10) } }
+
+    private func dnsConfiguration(listenAddresses: [IPAddress]) -> ClusterDNSConfiguration {
+        ClusterDNSConfiguration(
+            listenAddresses: listenAddresses, clusterDomain: options.network.clusterDomain,
+            serviceAddresses: nameServers, ownRanges: options.network.podRanges + options.network.serviceRanges,
+            upstreams: ClusterDNSConfiguration.Upstream.parse(
+                resolverFile: (try? FileAccess.readText(options.network.resolvConf)) ?? ""))
     }
 
     private func makeFolders(_ layout: NodeLayout) throws {
