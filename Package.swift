@@ -208,7 +208,9 @@ let package = Package(
         .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI"], swiftSettings: strict),
         .testTarget(
             name: "ControlPlaneTests",
-            dependencies: ["ControlPlane", .product(name: "AsyncHTTPClient", package: "async-http-client")],
+            dependencies: [
+                "ControlPlane", "InternetAddress", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "CommandLineTests", dependencies: ["minikube-lite", "KubernetesAPI", "InternetAddress"],

@@ -1,6 +1,7 @@
 import Foundation
 import HummingbirdCore
 import HummingbirdTLS
+import InternetAddress
 public import KubernetesAPI
 import LinuxKernel
 public import Logging
@@ -8,7 +9,6 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 public import ServiceLifecycle
-import Synchronization
 
 /// The store, the API server and the controllers of one cluster, as one service.
 ///
@@ -48,10 +48,20 @@ public final class ControlPlane: ServiceLifecycle.Service {
             access: AccessControl(
                 store: store, key: key, issuer: "https://kubernetes.default.svc.\(configuration.clusterDomain)",
                 now: now),
+            allocator: ServiceAllocator(
+                ranges: configuration.serviceRanges, nodePorts: configuration.nodePorts,
+                reserved: ClusterServices.reserved(configuration.serviceRanges)),
             now: now)
         listening = Listening()
+        try service.restoreServices()
         try await ensureNamespaces()
         try await BootstrapPolicy(client: APIClient(transport: transport)).reconcile()
+        // Here and not only by their controller: pods that start at once are told of them.
+        try await clusterServices(port: configuration.listenPort).ensureServices(APIClient(transport: transport))
+    }
+
+    private func clusterServices(port: Int) -> ClusterServices {
+        ClusterServices(ranges: configuration.serviceRanges, gateways: configuration.gateways, port: port)
     }
 
     /// Names and addresses that clients may reach the server by.
@@ -61,7 +71,7 @@ public final class ControlPlane: ServiceLifecycle.Service {
             "kubernetes.default.svc.\(configuration.clusterDomain)", configuration.nodeName, "127.0.0.1", "::1",
         ]
         // Pods know it by the first address of the services.
-        names += configuration.serviceRanges.compactMap { $0.address(at: 1)?.description }
+        names += ClusterServices.apiAddresses(configuration.serviceRanges).map(\.description)
         names += configuration.gateways.map(\.description)
         if !["0.0.0.0", "::"].contains(configuration.listenHost) { names.append(configuration.listenHost) }
         names += ((try? System.enumerateDevices()) ?? []).compactMap { device in
@@ -103,12 +113,14 @@ public final class ControlPlane: ServiceLifecycle.Service {
     /// Serves until the service group shuts down gracefully.
     public func run() async throws {
         do {
-            let server = try makeServer()
-            let controllers = ControllerSet(
-                client: APIClient(transport: transport), logger: logger, rootCertificate: authority.certificate)
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await server.run() }
-                group.addTask { try await Self.untilCancelled { try await controllers.run() } }
+                group.addTask { [self] in
+                    do { try await serve() } catch {
+                        listening.fail(error)
+                        throw error
+                    }
+                }
+                group.addTask { [self] in try await Self.untilCancelled { try await runControllers() } }
                 group.addTask { [store = service.store] in
                     // Bookmarks: so that a watch that sees nothing for long is not too old when it comes again.
                     try await Self.untilCancelled {
@@ -136,7 +148,62 @@ public final class ControlPlane: ServiceLifecycle.Service {
         do { try await body() } catch is CancellationError {}
     }
 
-    private func makeServer() throws -> any ServiceLifecycle.Service {
+    /// They begin when the API's port is known: its endpoints name it.
+    private func runControllers() async throws {
+        try await listening.wait()
+        let controllers = ControllerSet(
+            client: APIClient(transport: transport), logger: logger, rootCertificate: authority.certificate,
+            clusterServices: clusterServices(port: port))
+        try await controllers.run()
+    }
+
+    /// Listens at the address for administrators and then, with the same port, at those for pods. Returns when all have
+    /// ended, at shutdown; the failure of one ends the others.
+    private func serve() async throws {
+        let main = try makeServer(host: configuration.listenHost, port: configuration.listenPort)
+        let gateways = configuration.gateways.filter { !isCovered($0) }
+        listening.expect(1 + gateways.count)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [self] in
+                try await main.run()
+                // It may have ended before it began: nobody is to wait for it any more.
+                listening.fail(CancellationError())
+            }
+            group.addTask { [self] in
+                guard !gateways.isEmpty else { return }
+                let port = try await listening.firstPort()
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for gateway in gateways {
+                        let server = try makeServer(host: gateway.description, port: port)
+                        group.addTask {
+                            do { try await server.run() } catch {
+                                throw ListenError(address: gateway, port: port, reason: "\(error)")
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            do {
+                try await group.waitForAll()
+            } catch {
+                listening.fail(error)
+                throw error
+            }
+        }
+    }
+
+    /// Whether who listens for administrators listens at the address, too.
+    private func isCovered(_ gateway: IPAddress) -> Bool {
+        switch IPAddress(configuration.listenHost) {
+        // A socket for all addresses of IPv6 takes IPv4, too.
+        case let host? where host.isUnspecified: host.family == .v6 || host.family == gateway.family
+        case let host?: host == gateway
+        case nil: false
+        }
+    }
+
+    private func makeServer(host: String, port: Int) throws -> any ServiceLifecycle.Service {
         let frontend = APIFrontend(
             service: service, documents: APIDocuments(catalogue: .shared),
             health: HealthChecks(checks: checks, version: ServerVersion.json), metrics: RequestMetrics(),
@@ -155,18 +222,19 @@ public final class ControlPlane: ServiceLifecycle.Service {
         quiet.logLevel = max(logger.logLevel, .notice)
         return try builder.buildServer(
             configuration: ServerConfiguration(
-                address: .hostname(configuration.listenHost, port: configuration.listenPort), backlog: 1024,
+                address: .hostname(host, port: port), backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(RequestLimits.connections, logger: quiet)),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet,
             responder: { request, writer, channel in
                 try await frontend.respond(to: request, writer, on: channel)
             },
             onServerRunning: { [self] channel in
-                let port = channel.localAddress?.port ?? configuration.listenPort
+                let port = channel.localAddress?.port ?? port
+                logger.info("the API is served", metadata: ["address": "\(host)", "port": "\(port)"])
+                guard let port = listening.opened(port) else { return }
                 do {
                     try writeKubeconfig(port: port)
                     listening.succeed(port)
-                    logger.info("the API is served", metadata: ["port": "\(port)"])
                 } catch {
                     logger.error("cannot write the kubeconfig", metadata: ["error": "\(error)"])
                     listening.fail(error)
@@ -190,40 +258,5 @@ public final class ControlPlane: ServiceLifecycle.Service {
             server: "https://\(host.contains(":") ? "[\(host)]" : host):\(port)", authority: authority.certificate,
             client: administrator)
         try AdminKubeconfig.write(text, to: path)
-    }
-}
-
-/// Whether the server listens yet, for those who wait for it.
-private final class Listening: Sendable {
-    private struct State {
-        var outcome: Result<Int, any Error>?
-        var waiters: [CheckedContinuation<Void, any Error>] = []
-    }
-
-    private let state = Mutex(State())
-
-    var port: Int? { state.withLock { try? $0.outcome?.get() } }
-
-    func wait() async throws {
-        try await withCheckedThrowingContinuation { continuation in
-            let outcome = state.withLock { state in
-                if state.outcome == nil { state.waiters.append(continuation) }
-                return state.outcome
-            }
-            if let outcome { continuation.resume(with: outcome.map { _ in }) }
-        }
-    }
-
-    func succeed(_ port: Int) { finish(.success(port)) }
-    func fail(_ error: any Error) { finish(.failure(error)) }
-
-    private func finish(_ outcome: Result<Int, any Error>) {
-        let waiters = state.withLock { state in
-            guard state.outcome == nil else { return [CheckedContinuation<Void, any Error>]() }
-            state.outcome = outcome
-            defer { state.waiters = [] }
-            return state.waiters
-        }
-        for waiter in waiters { waiter.resume(with: outcome.map { _ in }) }
     }
 }

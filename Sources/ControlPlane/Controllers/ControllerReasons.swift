@@ -29,6 +29,13 @@ enum ControllerReason {
     static let failedScheduling = "FailedScheduling"
     static let unschedulable = "Unschedulable"
 
+    // Services and their endpoints.
+    static let ensuredLoadBalancer = "EnsuredLoadBalancer"
+    static let deletedLoadBalancer = "DeletedLoadBalancer"
+    static let syncLoadBalancerFailed = "SyncLoadBalancerFailed"
+    static let failedToUpdateEndpoint = "FailedToUpdateEndpoint"
+    static let failedToUpdateEndpointSlices = "FailedToUpdateEndpointSlices"
+
     // Nodes that are not heard of.
     static let nodeStatusUnknown = "NodeStatusUnknown"
     static let nodeNotReady = "NodeNotReady"

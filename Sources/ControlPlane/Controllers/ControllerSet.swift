@@ -9,21 +9,24 @@ public struct ControllerSet: Sendable {
     private let time: TimeSource
     private let rootCertificate: String?
     private let nodeGracePeriod: Duration
+    private let clusterServices: ClusterServices?
 
     /// - Parameters:
     ///   - rootCertificate: the API's certificate authority in PEM form, published to every namespace as the
     ///     ConfigMap `kube-root-ca.crt`; nil publishes none.
     ///   - nodeGracePeriod: how long a node may be silent until it counts as not ready.
+    ///   - clusterServices: the Services of the API and of names, to be kept; nil keeps none.
     ///   - time: what delays and deadlines are measured by.
     public init(
         client: APIClient, logger: Logger, rootCertificate: String? = nil, nodeGracePeriod: Duration = .seconds(40),
-        time: TimeSource = .system
+        clusterServices: ClusterServices? = nil, time: TimeSource = .system
     ) {
         self.client = client
         self.logger = logger
         self.time = time
         self.rootCertificate = rootCertificate
         self.nodeGracePeriod = nodeGracePeriod
+        self.clusterServices = clusterServices
     }
 
     /// Runs all of them until the task is cancelled, and returns then. Errors of the API are theirs to deal with:
@@ -35,10 +38,14 @@ public struct ControllerSet: Sendable {
         let nodes = informer(Node.self)
         let namespaces = informer(Namespace.self)
         let clusterRoles = informer(ClusterRole.self)
+        let services = informer(Service.self)
+        let endpoints = informer(Endpoints.self)
+        let slices = informer(EndpointSlice.self)
         let tracker = MetadataTracker(
             client: client,
             shared: [
-                Deployment.self, ReplicaSet.self, Pod.self, Node.self, Namespace.self, ClusterRole.self,
+                Deployment.self, ReplicaSet.self, Pod.self, Node.self, Namespace.self, ClusterRole.self, Service.self,
+                Endpoints.self, EndpointSlice.self,
             ], time: time, logger: logger)
         tracker.attach(deployments)
         tracker.attach(sets)
@@ -46,11 +53,16 @@ public struct ControllerSet: Sendable {
         tracker.attach(nodes)
         tracker.attach(namespaces)
         tracker.attach(clusterRoles)
+        tracker.attach(services)
+        tracker.attach(endpoints)
+        tracker.attach(slices)
 
         let deploymentEvents = recorder("deployment-controller")
         let setEvents = recorder("replicaset-controller")
         let schedulerEvents = recorder(Scheduler.name)
         let nodeEvents = recorder("node-controller")
+        let serviceEvents = recorder("service-controller")
+        let endpointEvents = recorder("endpoint-slice-controller")
 
         let deploymentController = DeploymentController(
             client: client, deployments: deployments, sets: sets, pods: pods, events: deploymentEvents, time: time,
@@ -70,6 +82,10 @@ public struct ControllerSet: Sendable {
             gracePeriod: nodeGracePeriod, time: time, logger: logger)
         let podCollector = PodGarbageCollector(client: client, pods: pods, nodes: nodes, time: time, logger: logger)
         let aggregation = ClusterRoleAggregation(client: client, roles: clusterRoles, time: time, logger: logger)
+        let serviceControllers = ServiceControllers(
+            client: client, services: services, endpoints: endpoints, slices: slices, pods: pods, nodes: nodes,
+            clusterServices: clusterServices, serviceEvents: serviceEvents, endpointEvents: endpointEvents, time: time,
+            logger: logger)
 
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { await deployments.run() }
@@ -78,8 +94,13 @@ public struct ControllerSet: Sendable {
             group.addTask { await nodes.run() }
             group.addTask { await namespaces.run() }
             group.addTask { await clusterRoles.run() }
+            group.addTask { await services.run() }
+            group.addTask { await endpoints.run() }
+            group.addTask { await slices.run() }
             group.addTask { await tracker.run() }
-            for recorder in [deploymentEvents, setEvents, schedulerEvents, nodeEvents] {
+            for recorder in [
+                deploymentEvents, setEvents, schedulerEvents, nodeEvents, serviceEvents, endpointEvents,
+            ] {
                 group.addTask { await recorder.run() }
             }
 
@@ -90,6 +111,9 @@ public struct ControllerSet: Sendable {
             try await nodes.waitUntilSynced()
             try await namespaces.waitUntilSynced()
             try await clusterRoles.waitUntilSynced()
+            try await services.waitUntilSynced()
+            try await endpoints.waitUntilSynced()
+            try await slices.waitUntilSynced()
             group.addTask { await deploymentController.run() }
             group.addTask { await setController.run() }
             group.addTask { await scheduler.run() }
@@ -99,6 +123,7 @@ public struct ControllerSet: Sendable {
             group.addTask { await nodeController.run() }
             group.addTask { await podCollector.run() }
             group.addTask { await aggregation.run() }
+            group.addTask { await serviceControllers.run() }
         }
     }
 

@@ -22,10 +22,19 @@ extension ObjectService {
             metadata.resourceVersion = ""
             metadata.managedFields = []
             value["metadata"] = metadata.json
-            let defaulted = try ObjectRules.prepareForCreation(value, request.resource)
+            var defaulted = try ObjectRules.prepareForCreation(value, request.resource)
             // Before admission: the user is not warned about what the server sets itself.
             let remarks = defaulted.object.map { Validation.warnings(for: $0) } ?? []
-            let prepared = try await admit(defaulted.json, request)
+            var prepared = try await admit(defaulted.json, request)
+            var ticket: ServiceTicket?
+            defer { if let ticket { settle(ticket) } }
+            if let service = defaulted.object as? Service {
+                var preparation = ServicePreparation(service, replacing: nil, allocator: allocator)
+                ticket = preparation.ticket
+                let complete = try preparation.run()
+                defaulted = ObjectRules.Typed(json: complete.json, object: complete)
+                prepared = complete.json
+            }
             // Only pods are changed by admission.
             let object =
                 request.resource.plural == "pods"

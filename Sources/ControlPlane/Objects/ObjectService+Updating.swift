@@ -4,7 +4,8 @@ extension ObjectService {
     /// What a change of an object comes to.
     enum Change: Sendable {
         case keep
-        case put(JSONValue)
+        /// - Parameter ticket: what a Service has claimed for this.
+        case put(JSONValue, ticket: ServiceTicket? = nil)
         case delete(JSONValue)
     }
 
@@ -21,11 +22,14 @@ extension ObjectService {
             let present = try object(of: request)
             let change: StoreWrite.Change
             let isDeletion: Bool
+            var ticket: ServiceTicket?
             switch try transform(present) {
             case .keep: return (present, false)
-            case .put(let value): (change, isDeletion) = (.put(value), false)
+            case .put(let value, let claims): (change, isDeletion, ticket) = (.put(value), false, claims)
             case .delete(let value): (change, isDeletion) = (.delete(value), true)
             }
+            // Whatever comes of it: what a Service has is what is stored then.
+            defer { settle(present, ticket, request) }
             if request.options.isDryRun {
                 let value: JSONValue
                 switch change {
@@ -129,8 +133,18 @@ extension ObjectService {
         }
         var new = value
         new["metadata"] = metadata.json
-        let prepared = try ObjectRules.prepareForUpdate(
+        var prepared = try ObjectRules.prepareForUpdate(
             new, from: old, request.resource, subresource: request.subresource)
+        var ticket: ServiceTicket?
+        var isTaken = false
+        defer { if !isTaken, let ticket { settle(ticket) } }
+        if request.subresource.isEmpty, let service = prepared.object as? Service {
+            let present = try ObjectRules.typed(old, request.resource) as? Service
+            var preparation = ServicePreparation(service, replacing: present, allocator: allocator)
+            ticket = preparation.ticket
+            let complete = try preparation.run()
+            prepared = ObjectRules.Typed(json: complete.json, object: complete)
+        }
         new = prepared.json
         let isOtherIntent =
             switch request.resource.generation {
@@ -149,7 +163,8 @@ extension ObjectService {
         try ObjectRules.validate(prepared.object, from: old, request.resource, subresource: request.subresource)
         if let object = prepared.object { try checkEscalation(object, from: old, request) }
         if Deletion.isComplete(metadata, new, request.resource) { return .delete(new) }
-        return .put(new)
+        isTaken = true
+        return .put(new, ticket: ticket)
     }
 
     /// Changes an object without a client's whole new state: what subresources such as `scale` do.

@@ -14,6 +14,8 @@ struct ObjectService: Sendable {
     let logger: Logger
     let node: NodeServices
     let access: AccessControl
+    /// Addresses and ports of Services.
+    let allocator: ServiceAllocator
     /// Seconds since 1970.
     let now: @Sendable () -> Int64
 

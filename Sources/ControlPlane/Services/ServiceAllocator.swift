@@ -72,7 +72,8 @@ final class ServiceAllocator: Sendable {
         if let wanted {
             guard let offset = range.offset(of: wanted), offset > 0, wanted.family == .v6 || wanted != range.last else {
                 throw Refusal(
-                    message: "the provided IP (\(wanted)) is not in the valid range. The range of valid IPs is \(range)")
+                    message: "the provided IP (\(wanted)) is not in the valid range. The range of valid IPs is \(range)"
+                )
             }
             guard reserved[wanted].map({ $0 == ticket.key }) ?? true, take(.address(wanted), ticket) else {
                 throw .addressIsTaken

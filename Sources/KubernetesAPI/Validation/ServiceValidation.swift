@@ -3,7 +3,9 @@ extension Service {
     public static let headlessAddress = "None"
 
     /// Whether its name leads straight to its endpoints.
-    public var isHeadless: Bool { spec.clusterIPs.first == Self.headlessAddress || spec.clusterIP == Self.headlessAddress }
+    public var isHeadless: Bool {
+        spec.clusterIPs.first == Self.headlessAddress || spec.clusterIP == Self.headlessAddress
+    }
 
     /// Whether it is of a type that has cluster addresses, or none on purpose.
     public var needsClusterAddress: Bool { spec.type != .externalName }
@@ -49,7 +51,9 @@ extension Service: ValidatedObject {
         switch spec.type {
         case .externalName:
             let problem = "may not be set for ExternalName services"
-            if !spec.clusterIPs.isEmpty || !spec.clusterIP.isEmpty { errors.forbidden(path.child("clusterIPs"), problem) }
+            if !spec.clusterIPs.isEmpty || !spec.clusterIP.isEmpty {
+                errors.forbidden(path.child("clusterIPs"), problem)
+            }
             if !spec.ipFamilies.isEmpty { errors.forbidden(path.child("ipFamilies"), problem) }
             if spec.ipFamilyPolicy != nil { errors.forbidden(path.child("ipFamilyPolicy"), problem) }
             let name = spec.externalName.hasSuffix(".") ? String(spec.externalName.dropLast()) : spec.externalName
@@ -208,7 +212,8 @@ extension Service {
         guard spec.type != .externalName, old.spec.type != .externalName else { return }
         if !isHeadless || !old.isHeadless {
             validateKept(
-                FieldPath("spec.clusterIPs"), spec.clusterIPs, old.spec.clusterIPs, "primary clusterIP can not be unset",
+                FieldPath("spec.clusterIPs"), spec.clusterIPs, old.spec.clusterIPs,
+                "primary clusterIP can not be unset",
                 into: &errors)
         }
         // Without a selector and an address the families are whatever its author says.

@@ -45,11 +45,14 @@ struct NodeService {
                 "limits of a controller cannot be enforced: \(remedy)", metadata: ["controller": "\(controller)"])
         }
 
-        let controlPlane = try await ControlPlane(
-            configuration: ControlPlaneConfiguration(
-                dataDirectory: layout.data, listenHost: options.listen, listenPort: options.port, nodeName: nodeName,
-                adminKubeconfigPath: layout.adminKubeconfig),
-            logger: logger)
+        var plane = ControlPlaneConfiguration(
+            dataDirectory: layout.data, listenHost: options.listen, listenPort: options.port, nodeName: nodeName,
+            adminKubeconfigPath: layout.adminKubeconfig)
+        plane.serviceRanges = options.network.serviceRanges
+        plane.nodePorts = options.network.nodePorts
+        plane.gateways = runtime.gateways
+        plane.clusterDomain = options.network.clusterDomain
+        let controlPlane = try await ControlPlane(configuration: plane, logger: logger)
         var node = NodeConfiguration(
             nodeName: nodeName, dataDirectory: layout.data, runDirectory: layout.run, logDirectory: layout.logs,
             podCIDRs: options.network.podRanges)
