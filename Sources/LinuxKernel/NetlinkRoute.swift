@@ -84,6 +84,19 @@ public enum RouteMessage {
             header: linkHeader(index: index, up: true))
     }
 
+    /// Lets a bridge send back through a port what came in by it. Routed packets never need that, but where br_netfilter is
+    /// loaded the bridge itself carries what is translated to an address of its own ports.
+    public static func setHairpin(_ name: String) -> NetlinkMessage {
+        var message = NetlinkMessage(
+            type: newLink, flags: NetlinkFlag.acknowledge, purpose: "set hairpin mode of \(name)", header: linkHeader())
+        message.attribute(linkName, name)
+        message.nested(linkInfo) {
+            $0.attribute(4, "bridge")  // IFLA_INFO_SLAVE_KIND
+            $0.nested(5) { $0.attribute(4, [1]) }  // IFLA_INFO_SLAVE_DATA: IFLA_BRPORT_MODE
+        }
+        return message
+    }
+
     public static func deleteLink(_ name: String) -> NetlinkMessage {
         var message = NetlinkMessage(
             type: deleteLink, flags: NetlinkFlag.acknowledge, purpose: "delete device \(name)", header: linkHeader())

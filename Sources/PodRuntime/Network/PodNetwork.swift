@@ -262,7 +262,8 @@ public final class PodNetwork: Sendable {
                 try host.request([
                     RouteMessage.addVeth(
                         device, bridge: bridgeIndex, peer: "eth0", hardwareAddress: Self.hardwareAddress(address),
-                        namespace: netns)
+                        namespace: netns),
+                    RouteMessage.setHairpin(device),
                 ])
                 let pod = NetlinkSocket(adopting: podNetlink)
                 let replies = try pod.request([
