@@ -43,7 +43,9 @@ extension ServiceLab {
     }
 
     /// Runs a program of a pod's own file system inside its namespaces.
-    package func inside(_ pod: String, _ words: String..., deadline: Duration = .seconds(30)) async throws -> CommandResult {
+    package func inside(_ pod: String, _ words: String..., deadline: Duration = .seconds(30)) async throws
+        -> CommandResult
+    {
         try await node.inside(try await value("pod", pod, path: "{.metadata.uid}"), words, deadline: deadline)
     }
 

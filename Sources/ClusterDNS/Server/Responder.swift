@@ -122,7 +122,8 @@ final class Responder: Sendable {
         return MessageWriter.write(response)
     }
 
-    private func finish(_ response: Message, _ query: Message, _ transport: Transport, _ start: NIODeadline) -> [UInt8] {
+    private func finish(_ response: Message, _ query: Message, _ transport: Transport, _ start: NIODeadline) -> [UInt8]
+    {
         metrics.record(response.code, since: start)
         switch transport {
         case .stream: return MessageWriter.write(response)

@@ -30,7 +30,8 @@ struct AccessAttributes: Sendable, Hashable {
             return APIError(
                 code: 403, reason: .forbidden, message: "forbidden: \(sentence)", details: StatusDetails())
         }
-        sentence = "User \(user.name.quoted) cannot \(verb) resource \(resourcePath.quoted) in API group \(group.quoted)"
+        sentence =
+            "User \(user.name.quoted) cannot \(verb) resource \(resourcePath.quoted) in API group \(group.quoted)"
         sentence += namespace.isEmpty ? " at the cluster scope" : " in the namespace \(namespace.quoted)"
         if !reason.isEmpty { sentence += ": \(reason)" }
         var details = StatusDetails()

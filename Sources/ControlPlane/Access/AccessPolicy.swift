@@ -32,7 +32,8 @@ struct AccessPolicy: Sendable {
         self.roles = Dictionary(roles.map { ($0.key, $0.rules) }) { first, _ in first }
         self.clusterRoles = Dictionary(clusterRoles.map { ($0.metadata.name, $0.rules) }) { first, _ in first }
         for binding in clusterBindings {
-            for (principal, grant) in grants(binding.roleRef, binding.subjects, binding.metadata, "ClusterRoleBinding") {
+            for (principal, grant) in grants(binding.roleRef, binding.subjects, binding.metadata, "ClusterRoleBinding")
+            {
                 ofCluster[principal, default: []].append(grant)
             }
         }

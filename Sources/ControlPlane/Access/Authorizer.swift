@@ -49,7 +49,9 @@ final class Authorizer: Sendable {
 
     /// The policy as it is now.
     var policy: AccessPolicy {
-        let version = store.version(ofLastChangeIn: [Self.roles, Self.clusterRoles, Self.bindings, Self.clusterBindings])
+        let version = store.version(ofLastChangeIn: [
+            Self.roles, Self.clusterRoles, Self.bindings, Self.clusterBindings,
+        ])
         return state.withLock { state in
             guard state.version < version else { return state.policy }
             func objects(_ collection: String) -> [StoredObject] {

@@ -46,7 +46,8 @@ enum BootstrapRoles {
 
     /// A role whose rules are those of all roles with its label.
     private static func aggregated(_ name: String, into others: [String] = []) -> ClusterRole {
-        var role = role(name, labels: Dictionary(uniqueKeysWithValues: others.map { (aggregationLabel($0), "true") }), [])
+        var role = role(
+            name, labels: Dictionary(uniqueKeysWithValues: others.map { (aggregationLabel($0), "true") }), [])
         var selector = LabelSelector()
         selector.matchLabels = [aggregationLabel(name): "true"]
         var aggregation = AggregationRule()

@@ -42,7 +42,9 @@ extension ObjectService {
     // MARK: Tokens
 
     private func review(_ review: TokenReview) throws(APIError) -> TokenReview {
-        guard !review.spec.token.isEmpty else { throw .badRequest("token is required for TokenReview in authentication") }
+        guard !review.spec.token.isEmpty else {
+            throw .badRequest("token is required for TokenReview in authentication")
+        }
         var review = review
         review.status = TokenReviewStatus()
         do throws(TokenRefusal) {

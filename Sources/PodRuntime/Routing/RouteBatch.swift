@@ -48,7 +48,8 @@ struct RouteBatch {
     mutating func add(_ expressions: [TablesExpression], to chain: String, purpose: String? = nil) {
         messages.append(
             TablesMessage.addRule(
-                expressions, chain: chain, table: table.name, table.family, purpose: purpose ?? "add to chain \(chain)"))
+                expressions, chain: chain, table: table.name, table.family, purpose: purpose ?? "add to chain \(chain)")
+        )
     }
 
     // MARK: Routes
@@ -120,7 +121,8 @@ struct RouteBatch {
             key: [.number], content: .values([.address, .port]),
             backends.enumerated().map { TablesElement(TablesElement.number(UInt32($0)), .value(Self.bytes($1))) })
         return [
-            .random(modulus: UInt32(backends.count), to: Self.backend), .lookup(Self.backend, in: map, to: Self.backend),
+            .random(modulus: UInt32(backends.count), to: Self.backend),
+            .lookup(Self.backend, in: map, to: Self.backend),
         ]
     }
 

@@ -20,7 +20,9 @@ extension RouteTable {
         batch.addTable()
         for set in [Self.services, Self.nodePorts, Self.hairpins] { batch.add(set) }
         batch.addChain(RouteNames.refuse)
-        batch.add([.load(.transport, to: .word(0)), .compare(.word(0), equal: true, [6]), .rejectWithReset], to: RouteNames.refuse)
+        batch.add(
+            [.load(.transport, to: .word(0)), .compare(.word(0), equal: true, [6]), .rejectWithReset],
+            to: RouteNames.refuse)
         batch.add([.rejectPort], to: RouteNames.refuse)
         if family == .v4 { writeGuard(in: &batch) }
         writeDestinations(in: &batch)

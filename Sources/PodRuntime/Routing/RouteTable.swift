@@ -57,7 +57,8 @@ struct RouteTable: Sendable {
         func key(_ address: IPAddress?, _ port: UInt16) -> Entry {
             Entry(
                 hasAddress: address != nil,
-                key: (address?.bytes ?? []) + TablesElement.transport(route.transport.number) + TablesElement.port(port))
+                key: (address?.bytes ?? []) + TablesElement.transport(route.transport.number) + TablesElement.port(port)
+            )
         }
         return switch frontend {
         case .cluster(let address, let port): (key(address, port), names.route)
@@ -174,7 +175,11 @@ struct RouteTable: Sendable {
             for chain in new {
                 let known = old.first { $0.name == chain.name }
                 if known == chain { continue }
-                if known == nil { batch.addChain(chain.name, comment: change.new?.id ?? "") } else { batch.flush(chain.name) }
+                if known == nil {
+                    batch.addChain(chain.name, comment: change.new?.id ?? "")
+                } else {
+                    batch.flush(chain.name)
+                }
                 rewritten.append((chain, change.new?.id ?? ""))
             }
             gone += old.map(\.name).filter { name in !new.contains { $0.name == name } }.reversed()

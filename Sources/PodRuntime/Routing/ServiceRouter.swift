@@ -20,6 +20,8 @@ public final class ServiceRouter: ServiceRouting {
     private let workers: BlockingPool
     /// nil: what the kernel has is not known.
     private let tables = Mutex<[RouteTable]?>(nil)
+    /// Kept, because closing one waits until all that former transactions have removed is really gone: 15 ms.
+    private let socket = Mutex<NetlinkSocket?>(nil)
 
     /// - Parameters:
     ///   - bridge: names the table; the bridge has to be there before the first call.
@@ -71,21 +73,22 @@ public final class ServiceRouter: ServiceRouting {
 
     /// In one transaction for all families.
     private func commitAll(_ routes: [ServiceRoute], isAnew: Bool) throws -> [RouteTable] {
-        let socket = try NetlinkSocket(.netfilter)
-        var tables = families.map {
-            RouteTable(
-                family: $0, name: PodNetwork.tableName(of: bridge), bridge: bridge, serviceRanges: serviceRanges)
+        try withSocket { socket in
+            var tables = families.map {
+                RouteTable(
+                    family: $0, name: PodNetwork.tableName(of: bridge), bridge: bridge, serviceRanges: serviceRanges)
+            }
+            var batch = RouteBatch(bridge: bridge)
+            for index in tables.indices {
+                let table = tables[index]
+                batch.table = (table.name, table.family)
+                tables[index].replace(
+                    with: routes.filter { $0.family == table.family }, leftover: try leftover(of: table, socket),
+                    isAnew: isAnew, in: &batch)
+            }
+            try socket.commit(batch.messages)
+            return tables
         }
-        var batch = RouteBatch(bridge: bridge)
-        for index in tables.indices {
-            let table = tables[index]
-            batch.table = (table.name, table.family)
-            tables[index].replace(
-                with: routes.filter { $0.family == table.family }, leftover: try leftover(of: table, socket),
-                isAnew: isAnew, in: &batch)
-        }
-        try socket.commit(batch.messages)
-        return tables
     }
 
     private func leftover(of table: RouteTable, _ socket: NetlinkSocket) throws -> RouteTable.Leftover {
@@ -116,7 +119,7 @@ public final class ServiceRouter: ServiceRouting {
             changes += tables[index].change(
                 changed.filter { $0.family == family }, removed: removed + others.map(\.id), in: &batch)
         }
-        if !batch.messages.isEmpty { try NetlinkSocket(.netfilter).commit(batch.messages) }
+        try withSocket { try $0.commit(batch.messages) }
         keep(tables)
         end(StaleFlows(after: changes))
     }
@@ -126,6 +129,18 @@ public final class ServiceRouter: ServiceRouting {
             defer { tables = nil }
             return tables
         }
+    }
+
+    /// For nftables and connection tracking. What it has not read yet after an error is closed with it.
+    private func withSocket<T>(_ body: (NetlinkSocket) throws -> T) throws -> T {
+        let kept = socket.withLock { socket in
+            defer { socket = nil }
+            return socket
+        }
+        let open = try kept ?? NetlinkSocket(.netfilter)
+        let result = try body(open)
+        socket.withLock { $0 = open }
+        return result
     }
 
     private func keep(_ known: [RouteTable]) { tables.withLock { $0 = known } }
@@ -159,15 +174,16 @@ public final class ServiceRouter: ServiceRouting {
             let route = try NetlinkSocket(.route)
             let local = try route.request([RouteMessage.listAddresses()]).compactMap(RouteMessage.Address.init)
             let addresses = Set(local.compactMap { IPAddress(bytes: $0.address) })
-            let socket = try NetlinkSocket(.netfilter)
             var ended = 0
-            for query in stale.queries {
-                var flows: [ConnectionFlow] = []
-                try socket.dump(ConnectionFlow.list(query)) { reply in
-                    guard let flow = ConnectionFlow(reply), stale.contains(flow, local: addresses) else { return }
-                    flows.append(flow)
+            try withSocket { socket in
+                for query in stale.queries {
+                    var flows: [ConnectionFlow] = []
+                    try socket.dump(ConnectionFlow.list(query)) { reply in
+                        guard let flow = ConnectionFlow(reply), stale.contains(flow, local: addresses) else { return }
+                        flows.append(flow)
+                    }
+                    for flow in flows where try socket.end(flow) { ended += 1 }
                 }
-                for flow in flows where try socket.end(flow) { ended += 1 }
             }
             if ended > 0 { logger.debug("stale flows ended", metadata: ["count": "\(ended)"]) }
         } catch {

@@ -31,7 +31,9 @@ struct StaleFlows {
             let come = Set(change.new?.frontends ?? []).subtracting(frontends)
             let left = frontends.subtracting(change.new?.frontends ?? [])
             // Additional backends make no flow stale.
-            guard let route = change.new ?? change.old, !former.isEmpty || !come.isEmpty || !left.isEmpty else { continue }
+            guard let route = change.new ?? change.old, !former.isEmpty || !come.isEmpty || !left.isEmpty else {
+                continue
+            }
             for frontend in left { add(frontend, route, Destinations(former: Set(change.old?.backends ?? []))) }
             for frontend in change.new?.frontends ?? [] {
                 add(frontend, route, Destinations(present: Set(route.backends), former: former))

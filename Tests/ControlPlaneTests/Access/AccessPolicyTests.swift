@@ -16,7 +16,9 @@ import Testing
         return rule
     }
 
-    private static func wish(_ verb: String, _ path: String, _ name: String = "", group: String = "") -> AccessAttributes {
+    private static func wish(_ verb: String, _ path: String, _ name: String = "", group: String = "")
+        -> AccessAttributes
+    {
         guard !path.hasPrefix("/") else { return AccessAttributes(verb: verb, path: path) }
         let parts = path.split(separator: "/")
         return AccessAttributes(
@@ -176,7 +178,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("/api/v1/namespaces/a/pods", "get", "list", "pods", "a", ""), ("/api/v1/pods?watch=1", "get", "watch", "pods", "", ""),
+        ("/api/v1/namespaces/a/pods", "get", "list", "pods", "a", ""),
+        ("/api/v1/pods?watch=1", "get", "watch", "pods", "", ""),
         ("/api/v1/namespaces/a/pods/p/log", "get", "get", "pods/log", "a", "p"),
         ("/api/v1/namespaces/a", "get", "get", "namespaces", "a", "a"),
         ("/api/v1/namespaces/a/status", "put", "update", "namespaces/status", "a", "a"),

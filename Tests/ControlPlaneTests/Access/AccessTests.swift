@@ -30,7 +30,8 @@ import Testing
             func robot(_ arguments: String...) async throws -> TestCluster.Output {
                 try await kubectl(cluster, token: token, arguments)
             }
-            let who = try await robot("auth", "whoami", "-o", "jsonpath={.status.userInfo.username} {.status.userInfo.groups}")
+            let who = try await robot(
+                "auth", "whoami", "-o", "jsonpath={.status.userInfo.username} {.status.userInfo.groups}")
             #expect(
                 who.out
                     == #"system:serviceaccount:default:robot ["system:serviceaccounts","system:serviceaccounts:default","system:authenticated"]"#,
@@ -142,7 +143,8 @@ import Testing
             #expect(try await cluster.kubectl(["auth", "can-i", "get", "pods", robot]).out == "no\n")
             #expect(
                 try await cluster.kubectl(["get", "secrets", robot]).err.contains(
-                    #"secrets is forbidden: User "system:serviceaccount:default:default" cannot list resource "secrets""#))
+                    #"secrets is forbidden: User "system:serviceaccount:default:default" cannot list resource "secrets""#
+                ))
             let token = try await administer(cluster, "create", "token", "default")
             let refused = try await kubectl(cluster, token: token, ["get", "pods", "--as=ann"])
             #expect(
@@ -159,7 +161,9 @@ import Testing
                 #expect(output.status != 0)
                 return output.err
             }
-            #expect(try await refusal("default", "--duration=5m").contains("may not specify a duration less than 10 minutes"))
+            #expect(
+                try await refusal("default", "--duration=5m").contains(
+                    "may not specify a duration less than 10 minutes"))
             #expect(try await refusal("nobody").contains(#"serviceaccounts "nobody" not found"#))
             #expect(
                 try await refusal("default", "--bound-object-kind=Pod", "--bound-object-name=web")
@@ -300,7 +304,8 @@ import Testing
                     error.code == 403
                         && error.status.message
                             == #"pods "other" is forbidden: error looking up service account fresh/nobody: "#
-                            + #"serviceaccount "nobody" not found"#)
+                            + #"serviceaccount "nobody" not found"#
+                )
             }
             var secret = LocalObjectReference()
             secret.name = "registry"

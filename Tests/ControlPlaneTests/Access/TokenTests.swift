@@ -28,12 +28,15 @@ import Testing
 
         func put(_ collection: String, _ name: String, uid: String, deletedAt: Int64? = nil) async throws {
             let key = ObjectKey(namespace: collection == "nodes" ? "" : "ns", name: name)
-            var metadata: JSONObject = ["name": .string(name), "namespace": .string(key.namespace), "uid": .string(uid)]
+            var metadata: JSONObject = [
+                "name": .string(name), "namespace": .string(key.namespace), "uid": .string(uid),
+            ]
             if let deletedAt { metadata["deletionTimestamp"] = Timestamp(seconds: deletedAt).json }
             let present = store.object(collection, key)
             _ = try await store.commit(
                 StoreWrite(
-                    collection: collection, key: key, expectation: present.map { .version($0.resourceVersion) } ?? .absent,
+                    collection: collection, key: key,
+                    expectation: present.map { .version($0.resourceVersion) } ?? .absent,
                     change: .put(["metadata": .object(metadata)])))
         }
 
@@ -70,7 +73,8 @@ import Testing
     }
 
     private func withFixture(_ body: (Fixture) async throws -> Void) async throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tokens-\(UUID().uuidString)").path
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tokens-\(UUID().uuidString)")
+            .path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         var logger = Logger(label: "test")
@@ -139,7 +143,8 @@ import Testing
                 #expect(fixture.refusal(text) == .malformed, "\(text.prefix(40))")
             }
             #expect(fixture.refusal(try fixture.token { $0.issuer = "https://elsewhere" }) == .wrongIssuer)
-            #expect(fixture.refusal(try fixture.token { $0.subject = "system:serviceaccount:ns:admin" }) == .wrongIssuer)
+            #expect(
+                fixture.refusal(try fixture.token { $0.subject = "system:serviceaccount:ns:admin" }) == .wrongIssuer)
         }
     }
 

@@ -61,7 +61,6 @@ final class RoutingNode: Sendable {
     static func with(_ body: (RoutingNode) async throws -> Void) async throws {
         let routing = try await RoutingNode()
         do { try await body(routing) } catch {
-            print(try await routing.node.command("ip route; ip addr; nft list ruleset; cat /proc/net/nf_conntrack"))
             try? await routing.network.tearDown()
             throw error
         }

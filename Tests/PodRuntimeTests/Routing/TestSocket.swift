@@ -80,7 +80,9 @@ struct TestSocket: Sendable {
         _ address: IPAddress, _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> T
     ) -> T {
         var bytes = [UInt8](repeating: 0, count: address.family == .v4 ? 16 : 28)
-        withUnsafeBytes(of: UInt16(address.family == .v4 ? AF_INET : AF_INET6)) { bytes.replaceSubrange(0..<2, with: $0) }
+        withUnsafeBytes(of: UInt16(address.family == .v4 ? AF_INET : AF_INET6)) {
+            bytes.replaceSubrange(0..<2, with: $0)
+        }
         bytes.replaceSubrange(2..<4, with: [UInt8(port >> 8), UInt8(port & 0xff)])
         let start = address.family == .v4 ? 4 : 8
         bytes.replaceSubrange(start..<(start + address.bytes.count), with: address.bytes)
@@ -112,7 +114,8 @@ final class TestServer: Sendable {
         Thread { [self, wakeup] in
             var watched = sockets.map { pollfd(fd: $0.0.descriptor.rawValue, events: Int16(POLLIN), revents: 0) }
             watched.append(pollfd(fd: wakeup.rawValue, events: Int16(POLLIN), revents: 0))
-            while !stopped.load(ordering: .acquiring), poll(&watched, nfds_t(watched.count), -1) >= 0 || errno == EINTR {
+            while !stopped.load(ordering: .acquiring), poll(&watched, nfds_t(watched.count), -1) >= 0 || errno == EINTR
+            {
                 for (index, entry) in sockets.enumerated() where watched[index].revents != 0 {
                     Self.serve(entry.0.descriptor.rawValue, transport, entry.1)
                 }

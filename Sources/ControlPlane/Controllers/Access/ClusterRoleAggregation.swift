@@ -38,7 +38,8 @@ final class ClusterRoleAggregation: Sendable {
     }
 
     private func sync(_ name: String) async throws {
-        guard var role = roles.cache[ObjectKey(namespace: "", name: name)], let aggregation = role.aggregationRule else {
+        guard var role = roles.cache[ObjectKey(namespace: "", name: name)], let aggregation = role.aggregationRule
+        else {
             return
         }
         let rules = Self.rules(of: aggregation, in: roles.cache.all, except: name)
