@@ -7,8 +7,8 @@ import KubernetesAPI
 struct BenchmarkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measure a running node, and its parts.",
-        subcommands: [NodeCommand.self, SamplingCommand.self, ServicesCommand.self], defaultSubcommand: NodeCommand.self
-    )
+        subcommands: [NodeCommand.self, SamplingCommand.self, ServicesCommand.self, NamesCommand.self],
+        defaultSubcommand: NodeCommand.self)
 }
 
 /// Progress goes to standard error, so that standard output is the table.

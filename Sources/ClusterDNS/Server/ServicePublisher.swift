@@ -15,15 +15,15 @@ struct ServicePublisher: Sendable {
     private let logger: Logger
     private let queue: WorkQueue<String>
 
-    init(client: APIClient, addresses: [InternetAddress.IPAddress], port: UInt16, time: TimeSource, logger: Logger) {
+    init(client: APIClient, addresses: [IPAddress], port: UInt16, time: TimeSource, logger: Logger) {
         self.client = client
         slices = Self.slices(addresses: addresses, port: port)
         self.logger = logger
         queue = WorkQueue(time: time, maxDelay: .seconds(30))
     }
 
-    static func slices(addresses: [InternetAddress.IPAddress], port: UInt16) -> [EndpointSlice] {
-        InternetAddress.IPAddress.Family.allCases.compactMap { family in
+    static func slices(addresses: [IPAddress], port: UInt16) -> [EndpointSlice] {
+        IPAddress.Family.allCases.compactMap { family in
             let own = addresses.filter { $0.family == family }
             guard !own.isEmpty else { return nil }
             var slice = EndpointSlice()

@@ -10,15 +10,19 @@ final class SharedZone: Sendable {
 
     private struct State {
         var zone: ClusterZone
-        var missing = Set(Source.allCases)
+        var missing: Set<Source>
         var generator: SplitMix
     }
 
     private let state: Mutex<State>
     private let synced = Gate()
 
-    init(_ zone: ClusterZone) {
-        state = Mutex(State(zone: zone, generator: SplitMix(state: .random(in: 0...UInt64.max))))
+    /// - Parameter isSynced: whether the zone knows everything as it is.
+    init(_ zone: ClusterZone, isSynced: Bool = false) {
+        state = Mutex(
+            State(
+                zone: zone, missing: isSynced ? [] : Set(Source.allCases),
+                generator: SplitMix(state: .random(in: 0...UInt64.max))))
     }
 
     enum Answer: Sendable {

@@ -19,7 +19,7 @@ extension ZoneService {
             kind = .headless
         } else {
             let texts = spec.clusterIPs.isEmpty ? [spec.clusterIP] : spec.clusterIPs
-            kind = .cluster(texts.compactMap { InternetAddress.IPAddress($0) })
+            kind = .cluster(texts.compactMap { IPAddress($0) })
         }
         ports = spec.ports.compactMap { Port(name: $0.name, transport: $0.protocol.rawValue, number: $0.port) }
     }
@@ -54,7 +54,7 @@ extension ZoneSlice {
         endpoints = slice.endpoints.compactMap { endpoint in
             guard endpoint.conditions.ready != false else { return nil }
             return Endpoint(
-                addresses: endpoint.addresses.compactMap { InternetAddress.IPAddress($0) },
+                addresses: endpoint.addresses.compactMap { IPAddress($0) },
                 hostname: endpoint.hostname ?? "")
         }
         ports = slice.ports.compactMap {
