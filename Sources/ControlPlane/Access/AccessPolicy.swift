@@ -11,13 +11,23 @@ struct AccessPolicy: Sendable {
 
     /// A role that somebody has through a binding.
     struct Grant: Sendable {
-        /// `ClusterRoleBinding "x" of ClusterRole "y" to Group "z"`.
-        var description: String
+        /// The binding; without a namespace it is of the cluster.
+        var binding: ObjectKey
         var roleRef: RoleRef
-        /// The namespace of the binding; empty where it is of the cluster.
-        var namespace: String
+        /// To whom; of a service account with its namespace.
+        var subject: Subject
         /// Nil where the role is not there.
         var rules: [PolicyRule]?
+
+        /// `ClusterRoleBinding "x" of ClusterRole "y" to Group "z"`.
+        var description: String {
+            let isOfCluster = binding.namespace.isEmpty
+            let kind = isOfCluster ? "ClusterRoleBinding" : "RoleBinding"
+            let name = isOfCluster ? binding.name : "\(binding.name)/\(binding.namespace)"
+            let subjectName = subject.namespace.isEmpty ? subject.name : "\(subject.name)/\(subject.namespace)"
+            return "\(kind) \(name.quoted) of \(roleRef.kind) \(roleRef.name.quoted) to \(subject.kind) "
+                + subjectName.quoted
+        }
     }
 
     private var ofCluster: [Principal: [Grant]] = [:]
@@ -32,43 +42,34 @@ struct AccessPolicy: Sendable {
         self.roles = Dictionary(roles.map { ($0.key, $0.rules) }) { first, _ in first }
         self.clusterRoles = Dictionary(clusterRoles.map { ($0.metadata.name, $0.rules) }) { first, _ in first }
         for binding in clusterBindings {
-            for (principal, grant) in grants(binding.roleRef, binding.subjects, binding.metadata, "ClusterRoleBinding")
-            {
+            for (principal, grant) in grants(binding.roleRef, binding.subjects, binding.key) {
                 ofCluster[principal, default: []].append(grant)
             }
         }
         for binding in bindings {
-            for (principal, grant) in grants(binding.roleRef, binding.subjects, binding.metadata, "RoleBinding") {
+            for (principal, grant) in grants(binding.roleRef, binding.subjects, binding.key) {
                 ofNamespaces[binding.metadata.namespace, default: [:]][principal, default: []].append(grant)
             }
         }
     }
 
-    private func grants(
-        _ role: RoleRef, _ subjects: [Subject], _ metadata: ObjectMeta, _ kind: String
-    ) -> [(Principal, Grant)] {
-        let rules = rules(of: role, in: metadata.namespace)
-        let binding = metadata.namespace.isEmpty ? metadata.name : "\(metadata.name)/\(metadata.namespace)"
+    private func grants(_ role: RoleRef, _ subjects: [Subject], _ binding: ObjectKey) -> [(Principal, Grant)] {
+        let rules = rules(of: role, in: binding.namespace)
         return subjects.compactMap { subject in
             let principal: Principal
-            var name = subject.name
+            var subject = subject
             switch subject.kind {
-            case "User": principal = .user(name)
-            case "Group": principal = .group(name)
+            case "User": principal = .user(subject.name)
+            case "Group": principal = .group(subject.name)
             case "ServiceAccount":
                 // Without a namespace it is of the binding's own.
-                let namespace = subject.namespace.isEmpty ? metadata.namespace : subject.namespace
-                guard !namespace.isEmpty else { return nil }
-                principal = .user(ServiceAccountUser.name(ObjectKey(namespace: namespace, name: name)))
-                name += "/\(namespace)"
+                if subject.namespace.isEmpty { subject.namespace = binding.namespace }
+                guard !subject.namespace.isEmpty else { return nil }
+                principal = .user(
+                    ServiceAccountUser.name(ObjectKey(namespace: subject.namespace, name: subject.name)))
             default: return nil
             }
-            let description =
-                "\(kind) \(binding.quoted) of \(role.kind) \(role.name.quoted) to \(subject.kind) \(name.quoted)"
-            return (
-                principal,
-                Grant(description: description, roleRef: role, namespace: metadata.namespace, rules: rules)
-            )
+            return (principal, Grant(binding: binding, roleRef: role, subject: subject, rules: rules))
         }
     }
 

@@ -168,12 +168,7 @@ import Testing
             #expect(
                 try await refusal("default", "--bound-object-kind=Pod", "--bound-object-name=web")
                     .contains(#"pods "web" not found"#))
-            var pod = Pod()
-            (pod.metadata.name, pod.metadata.namespace) = ("web", "default")
-            var container = Container()
-            (container.name, container.image) = ("c", "busybox")
-            pod.spec.containers = [container]
-            pod = try await cluster.client.create(pod)
+            let pod = try await cluster.client.create(pod("web"))
             #expect(
                 try await refusal(
                     "default", "--bound-object-kind=Pod", "--bound-object-name=web", "--bound-object-uid=x"
@@ -197,6 +192,56 @@ import Testing
             review.spec.audiences = []
             review = try await cluster.client.create(review)
             #expect(!review.status.authenticated && review.status.error.contains("invalidated"))
+        }
+    }
+
+    @Test func reviewsAnswerForOthers() async throws {
+        try await TestCluster.run { cluster in
+            _ = try await administer(
+                cluster, "create", "rolebinding", "ann", "-n", "kube-system", "--clusterrole=view", "--group=team")
+            try await eventually { try await !cluster.client.get(ClusterRole.self, "view").rules.isEmpty }
+            func review(
+                _ change: (inout SubjectAccessReviewSpec) -> Void
+            ) async throws -> SubjectAccessReviewStatus {
+                var review = SubjectAccessReview()
+                (review.spec.user, review.spec.groups) = ("ann", ["team", "system:authenticated"])
+                change(&review.spec)
+                return try await cluster.client.create(review).status
+            }
+            var attributes = ResourceAttributes()
+            (attributes.verb, attributes.resource, attributes.namespace) = ("list", "pods", "kube-system")
+            let allowed = try await review { $0.resourceAttributes = attributes }
+            #expect(allowed.allowed)
+            #expect(
+                allowed.reason
+                    == #"RBAC: allowed by RoleBinding "ann/kube-system" of ClusterRole "view" to Group "team""#)
+            attributes.namespace = "default"
+            #expect(try await !review { $0.resourceAttributes = attributes }.allowed)
+            var path = NonResourceAttributes()
+            (path.verb, path.path) = ("get", "/healthz")
+            #expect(try await review { $0.nonResourceAttributes = path }.allowed)
+            path.path = "/metrics"
+            #expect(try await !review { $0.nonResourceAttributes = path }.allowed)
+            for change: (inout SubjectAccessReviewSpec) -> Void in [
+                { _ in },
+                {
+                    ($0.resourceAttributes, $0.nonResourceAttributes) = (attributes, path)
+                },
+                {
+                    ($0.user, $0.groups, $0.nonResourceAttributes) = ("", [], path)
+                },
+            ] {
+                await #expect(throws: APIError.self) { try await review(change) }
+            }
+            var local = LocalSubjectAccessReview()
+            local.metadata.namespace = "kube-system"
+            (local.spec.user, local.spec.resourceAttributes) = ("ann", attributes)
+            do {
+                _ = try await cluster.client.create(local)
+                Issue.record("a review of another namespace was answered")
+            } catch let error as APIError {
+                #expect(error.status.message.contains("must match metadata.namespace"), "\(error)")
+            }
         }
     }
 
@@ -282,13 +327,19 @@ import Testing
         }
     }
 
+    private func pod(_ name: String) -> Pod {
+        var pod = Pod()
+        (pod.metadata.name, pod.metadata.namespace) = (name, "default")
+        var container = Container()
+        (container.name, container.image) = ("c", "busybox")
+        pod.spec.containers = [container]
+        return pod
+    }
+
     @Test func aPodHasAnAccountThatIsThere() async throws {
         try await TestCluster.run { cluster in
-            var pod = Pod()
-            (pod.metadata.name, pod.metadata.namespace) = ("web", "fresh")
-            var container = Container()
-            (container.name, container.image) = ("c", "busybox")
-            pod.spec.containers = [container]
+            var pod = pod("web")
+            pod.metadata.namespace = "fresh"
             // The account of a new namespace is a moment younger than the namespace: the pod waits for it.
             var namespace = Namespace()
             namespace.metadata.name = "fresh"
