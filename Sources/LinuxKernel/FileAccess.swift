@@ -174,12 +174,23 @@ public enum FileAccess {
     }
 
     /// Names in a directory without `.` and `..`, sorted.
-    public static func list(_ path: String) throws(SystemError) -> [String] {
+    public static func list(_ path: String) throws(SystemError) -> [String] { try entries(path).map(\.name).sorted() }
+
+    /// Names of the directories in a directory, sorted. What a name is comes with it (`d_type`), so that nothing else is
+    /// looked up: in a cgroup there are dozens of files, of which the kernel would make an inode each.
+    public static func directories(_ path: String) throws(SystemError) -> [String] {
+        try entries(path).filter { entry in
+            entry.type == UInt8(DT_DIR)
+                || entry.type == UInt8(DT_UNKNOWN) && kind("\(path)/\(entry.name)") == .directory
+        }.map(\.name).sorted()
+    }
+
+    private static func entries(_ path: String) throws(SystemError) -> [(name: String, type: UInt8)] {
         guard let stream = Glibc.opendir(path) else {
             throw SystemError(call: "opendir", object: path, errno: Glibc.errno)
         }
         defer { _ = Glibc.closedir(stream) }
-        var names: [String] = []
+        var entries: [(name: String, type: UInt8)] = []
         while true {
             Glibc.errno = 0
             guard let entry = Glibc.readdir(stream) else {
@@ -191,9 +202,9 @@ public enum FileAccess {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name != "." && name != ".." { names.append(name) }
+            if name != "." && name != ".." { entries.append((name, entry.pointee.d_type)) }
         }
-        return names.sorted()
+        return entries
     }
 
     /// readlink(2).

@@ -48,9 +48,7 @@ extension CgroupTree {
     private func removeTree(_ path: String, end: Int64) throws {
         for _ in 0..<16 {
             do throws(SystemError) {
-                for child in try children(path) { try removeNested("\(path)/\(child)", end: end) }
-                try removeOne(path)
-                return
+                return try removeNested(path)
             } catch {
                 switch error.errno {
                 case ENOENT, ENODEV: return
@@ -68,9 +66,15 @@ extension CgroupTree {
             message: "cgroup \(path) stays busy although it has no process")
     }
 
-    private func removeNested(_ path: String, end: Int64) throws(SystemError) {
-        for child in try children(path) { try removeNested("\(path)/\(child)", end: end) }
-        try removeOne(path)
+    /// Most have nothing below them: that is looked for only where it is in the way.
+    private func removeNested(_ path: String) throws(SystemError) {
+        do { return try removeOne(path) } catch {
+            guard error.errno == EBUSY || error.errno == ENOTEMPTY else { throw error }
+            let children = try children(path)
+            guard !children.isEmpty else { throw error }
+            for child in children { try removeNested("\(path)/\(child)") }
+            try removeOne(path)
+        }
     }
 
     private func removeOne(_ path: String) throws(SystemError) {
@@ -86,7 +90,7 @@ extension CgroupTree {
 
     func children(_ path: String) throws(SystemError) -> [String] {
         do {
-            return try FileAccess.list(path).filter { FileAccess.kind("\(path)/\($0)") == .directory }
+            return try FileAccess.directories(path)
         } catch {
             if error.errno == ENOENT || error.errno == ENODEV { return [] }
             throw error

@@ -159,7 +159,7 @@ public struct InvariantChecker: Sendable {
 
     private func checkContainers(_ facts: Facts, pod: String, _ found: inout [InvariantViolation]) throws {
         let known = Set(facts.containers.map(\.cgroup))
-        for name in try FileAccess.list(pod) where FileAccess.kind("\(pod)/\(name)") == .directory {
+        for name in try FileAccess.directories(pod) {
             if !known.contains("\(pod)/\(name)") {
                 found.append(
                     InvariantViolation(subject: .cgroup, object: "\(pod)/\(name)", message: "belongs to no container"))
@@ -197,7 +197,7 @@ public struct InvariantChecker: Sendable {
 
     private func processes(below path: String) throws -> Set<Int32> {
         var all = Set(try ownProcesses(path))
-        for name in try FileAccess.list(path) where FileAccess.kind("\(path)/\(name)") == .directory {
+        for name in try FileAccess.directories(path) {
             all.formUnion(try processes(below: "\(path)/\(name)"))
         }
         return all

@@ -160,15 +160,17 @@ extension Sandbox {
 
     /// Removes a sandbox's folders, and its logs where their directory is given.
     static func removeStorage(_ paths: SandboxPaths, _ host: Host, removeLogs: String?) async {
+        try? await host.removals.run { removeStorageBlocking(paths, host, removeLogs: removeLogs) }
+    }
+
+    static func removeStorageBlocking(_ paths: SandboxPaths, _ host: Host, removeLogs: String?) {
         do {
-            try await host.removals.run {
-                try Mount.unmount(paths.sharedMemory)
-                try FileAccess.removeTree(paths.data)
-                if let removeLogs { try FileAccess.removeTree(removeLogs) }
-                Failpoint.hit("remove.data")
-                // Last: as long as it is there, a sandbox is known and can be removed again.
-                try FileAccess.removeTree(paths.run)
-            }
+            try Mount.unmount(paths.sharedMemory)
+            try FileAccess.removeTree(paths.data)
+            if let removeLogs { try FileAccess.removeTree(removeLogs) }
+            Failpoint.hit("remove.data")
+            // Last: as long as it is there, a sandbox is known and can be removed again.
+            try FileAccess.removeTree(paths.run)
         } catch {
             host.logger.error(
                 "cannot remove a sandbox's folders", metadata: ["path": "\(paths.run)", "error": "\(error)"])

@@ -62,19 +62,20 @@ extension Sandbox {
             self.client = nil
         }
         for key in containers.keys { wake(key) }
-        try await endShim()
-        Failpoint.hit("remove.shim")
-        host.network.release(id)
-        host.sampling.store.close(record.cgroup)
-        for container in containers.values { host.oomWatch.remove(container.cgroup) }
-        try await host.removals.run { try host.cgroups.removeTree(record.cgroup, deadline: .seconds(10)) }
-        Failpoint.hit("remove.cgroup")
-        let id = self.id
-        try await host.removals.run {
+        let (id, shim, cgroups) = (self.id, shimProcess, containers.values.map(\.cgroup))
+        shimProcess = nil
+        // In one go: each step waits for the one before, and a change of threads costs more than most of them.
+        try await host.removals.run(deadline: .seconds(60)) {
+            Self.endShim(shim, record, host)
+            Failpoint.hit("remove.shim")
+            host.network.release(id)
+            host.sampling.store.close(record.cgroup)
+            for cgroup in cgroups { host.oomWatch.remove(cgroup) }
+            try host.cgroups.removeTree(record.cgroup, deadline: .seconds(10))
+            Failpoint.hit("remove.cgroup")
             try RuntimeError.wrapping(.sandbox, step: "image") { try host.images.endLeases(of: id) }
+            Self.removeStorageBlocking(paths, host, removeLogs: removeLogs ? record.configuration.logDirectory : nil)
         }
-        await Self.removeStorage(
-            paths, host, removeLogs: removeLogs ? record.configuration.logDirectory : nil)
         guard !FileAccess.exists(paths.run) else {
             throw RuntimeError(
                 .sandbox, step: "remove", object: paths.run, message: "cannot remove the sandbox's folder \(paths.run)")
@@ -83,20 +84,12 @@ extension Sandbox {
 
     /// Makes sure that the supervisor has ended: ours is reaped; one that an earlier agent started is known by its pid
     /// and start time.
-    private func endShim() async throws {
-        if let process = shimProcess {
-            shimProcess = nil
-            try await host.removals.run { Self.end(process, isChild: true) }
-            return
-        }
-        let record = self.record
-        guard record.bootID == host.bootID, record.shimPID > 0 else { return }
-        try await host.removals.run {
-            guard let process = try? Process.open(record.shimPID),
-                Process.startTime(of: record.shimPID) == record.shimStartTime
-            else { return }
-            Self.end(process, isChild: false)
-        }
+    private static func endShim(_ ours: FileDescriptor?, _ record: SandboxRecord, _ host: Host) {
+        if let ours { return end(ours, isChild: true) }
+        guard record.bootID == host.bootID, record.shimPID > 0, let process = try? Process.open(record.shimPID),
+            Process.startTime(of: record.shimPID) == record.shimStartTime
+        else { return }
+        end(process, isChild: false)
     }
 
     private static func end(_ process: FileDescriptor, isChild: Bool) {

@@ -31,10 +31,8 @@ public struct ProcessStatistics: Sendable, Hashable {
     private static func pids(_ cgroup: String, depth: Int) -> [Substring] {
         let own = (try? FileAccess.readText(cgroup + "/cgroup.procs"))?.split(separator: "\n") ?? []
         // An exec's cgroup is one level below; a container may make more.
-        guard depth < 8, let names = try? FileAccess.list(cgroup) else { return own }
-        return own
-            + names.filter { FileAccess.kind("\(cgroup)/\($0)") == .directory }
-            .flatMap { pids("\(cgroup)/\($0)", depth: depth + 1) }
+        guard depth < 8, let names = try? FileAccess.directories(cgroup) else { return own }
+        return own + names.flatMap { pids("\(cgroup)/\($0)", depth: depth + 1) }
     }
 
     /// `Pss` of smaps_rollup; the resident set where the kernel does not tell. Nil for a process that has ended.

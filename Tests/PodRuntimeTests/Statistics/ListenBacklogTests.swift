@@ -29,7 +29,7 @@ import Testing
 @Suite(.serialized, .enabled(if: isRoot, "needs root"))
 struct ListenBacklogPrivilegedTests {
     @Test(arguments: [false, true]) func connectionsThatNobodyHasAcceptedAreCounted(hostNetwork: Bool) async throws {
-        try await TestNode.with(7) { node in
+        try await TestNode.with(8) { node in
             let port = 20000 + Int(getpid() % 10000) + (hostNetwork ? 1 : 0)
             _ = try await node.runtime.startSandbox(node.sandbox("a") { $0.hostNetwork = hostNetwork })
             #expect(try await node.runtime.pendingConnections(of: "a") == 0)
