@@ -169,6 +169,7 @@ let package = Package(
             dependencies: [
                 "KubernetesAPI", "PodRuntime", "InternetAddress",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         // The client of tests and benchmarks that no failed request escapes.

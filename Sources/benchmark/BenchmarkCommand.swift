@@ -7,7 +7,9 @@ import KubernetesAPI
 struct BenchmarkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measure a running node, and its parts.",
-        subcommands: [NodeCommand.self, SamplingCommand.self, ServicesCommand.self, NamesCommand.self],
+        subcommands: [
+            NodeCommand.self, SamplingCommand.self, ServicesCommand.self, NamesCommand.self, RoutingCommand.self,
+        ],
         defaultSubcommand: NodeCommand.self)
 }
 

@@ -14,7 +14,9 @@ import Testing
     func route(_ number: Int, backends: Int, udp: Bool = false) -> ServiceRoute {
         ServiceRoute(
             id: "ns/service-\(number):port/tcp", transport: udp ? .udp : .tcp,
-            frontends: [.cluster(range.address(at: UInt128(number + 1))!, 80), .nodePort(UInt16(30_000 + number), .v4)],
+            frontends: [
+                .cluster(range.address(at: UInt128(number + 1))!, 80), .nodePort(UInt16(30_000 + number), .v4),
+            ],
             backends: (0..<backends).map { backend($0, port: UInt16(1000 + number)) })
     }
 
@@ -103,7 +105,8 @@ import Testing
             backends: backends.map { ServiceRoute.Backend(address: IPAddress($0)!, port: 53) })
     }
 
-    func flow(_ destination: String, _ port: UInt16, answerer: String, _ answererPort: UInt16) throws -> ConnectionFlow {
+    func flow(_ destination: String, _ port: UInt16, answerer: String, _ answererPort: UInt16) throws -> ConnectionFlow
+    {
         func tuple(_ source: String, _ sourcePort: UInt16, _ destination: String, _ port: UInt16) -> NetlinkMessage {
             var message = NetlinkMessage(type: 0, purpose: "", header: [])
             message.nested(1) {
@@ -137,7 +140,9 @@ import Testing
     }
 
     @Test func whatCannotMakeAFlowStaleIsNotLookedFor() {
-        #expect(StaleFlows(after: [.init(old: route(["10.77.0.2"]), new: route(["10.77.0.2", "10.77.0.3"]))]).queries.isEmpty)
+        #expect(
+            StaleFlows(after: [.init(old: route(["10.77.0.2"]), new: route(["10.77.0.2", "10.77.0.3"]))]).queries
+                .isEmpty)
         #expect(StaleFlows(after: [.init(old: route(["10.77.0.2"], udp: false), new: nil)]).queries.isEmpty)
         #expect(StaleFlows(after: []).queries.isEmpty)
     }

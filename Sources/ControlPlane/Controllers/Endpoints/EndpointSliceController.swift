@@ -47,7 +47,9 @@ final class EndpointSliceController: Sendable {
 
     private func report(_ error: any Error, _ key: ObjectKey) {
         // Others write, too, and what is going needs no endpoints.
-        if let error = error as? APIError, error.isConflict || error.isNotFound || error.isNamespaceTerminating { return }
+        if let error = error as? APIError, error.isConflict || error.isNotFound || error.isNamespaceTerminating {
+            return
+        }
         if error is CancellationError { return }
         logger.debug("endpoint slices not in order yet", metadata: ["key": "\(key)", "error": "\(error)"])
         guard let service = services.cache[key] else { return }

@@ -48,7 +48,9 @@ final class EndpointsController: Sendable {
     }
 
     private func report(_ error: any Error, _ key: ObjectKey) {
-        if let error = error as? APIError, error.isConflict || error.isNotFound || error.isNamespaceTerminating { return }
+        if let error = error as? APIError, error.isConflict || error.isNotFound || error.isNamespaceTerminating {
+            return
+        }
         if error is CancellationError { return }
         logger.debug("endpoints not in order yet", metadata: ["key": "\(key)", "error": "\(error)"])
         guard let service = services.cache[key] else { return }

@@ -164,7 +164,9 @@ public struct ClusterServices: Sendable {
                     return nil
                 }
                 let isNamed = present.metadata.labels[EndpointLabels.serviceName] == Self.api.name
-                guard present.endpoints != slice.endpoints || present.ports != slice.ports || !isNamed else { return nil }
+                guard present.endpoints != slice.endpoints || present.ports != slice.ports || !isNamed else {
+                    return nil
+                }
                 var changed = present
                 changed.endpoints = slice.endpoints
                 changed.ports = slice.ports

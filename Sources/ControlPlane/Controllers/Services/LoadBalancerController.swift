@@ -85,7 +85,8 @@ final class LoadBalancerController: Sendable {
             return  // what changed it is on the way here
         }
         events.record(
-            service, reason: wanted.isEmpty ? ControllerReason.deletedLoadBalancer : ControllerReason.ensuredLoadBalancer,
+            service,
+            reason: wanted.isEmpty ? ControllerReason.deletedLoadBalancer : ControllerReason.ensuredLoadBalancer,
             message: wanted.isEmpty ? "Deleted load balancer" : "Ensured load balancer")
     }
 
