@@ -80,8 +80,8 @@ struct NodeService {
             configuration: dnsConfiguration(listenAddresses: runtime.gateways),
             client: APIClient(transport: controlPlane.transport), logger: logger)
         let agent = NodeAgent(
-            client: APIClient(transport: controlPlane.transport), runtime: runtime, configuration: node,
-            logger: logger)
+            client: APIClient(transport: controlPlane.transport), runtime: runtime, routing: runtime.routing,
+            configuration: node, logger: logger)
         controlPlane.setLogSource(agent)
         controlPlane.setKubelet(agent)
 
