@@ -22,7 +22,7 @@ struct ListeningSockets: Sendable {
     private let connections: OpenConnections
 
     /// Listens on the port, or on any free one where another program has it on one of the addresses. 0 is any, too.
-    /// Throws `IOError` where an address is not this machine's, or no port is free.
+    /// Throws `IOError` where no port is free, or the machine has no such family.
     /// - Parameter idle: when a connection without queries is closed.
     static func open(
         _ addresses: [IPAddress], port: UInt16, on group: any EventLoopGroup, idle: TimeAmount = idle,
@@ -50,11 +50,12 @@ struct ListeningSockets: Sendable {
         var port = port
         do {
             for address in addresses {
-                let datagrams = try await datagrams(group, responder)
+                let datagrams = try await datagrams(group, responder).channelOption(Self.freeBind(address), value: 1)
                     .bind(to: SocketAddress(ipAddress: address.description, port: Int(port))).get()
                 channels.append(datagrams)
                 port = UInt16(datagrams.localAddress?.port ?? 0)
                 let streams = try await streams(group, responder, idle, connections)
+                    .serverChannelOption(Self.freeBind(address), value: 1)
                     .bind(to: SocketAddress(ipAddress: address.description, port: Int(port))).get()
                 channels.append(streams)
             }
@@ -69,6 +70,14 @@ struct ListeningSockets: Sendable {
     func close() async {
         for channel in channels { try? await channel.close() }
         for channel in connections.all { try? await channel.close() }
+    }
+
+    /// Lets an address be listened on that is not there yet, or on a link that is not up (ip(7)): pods come later.
+    private static func freeBind(_ address: IPAddress) -> ChannelOptions.Types.SocketOption {
+        switch address.family {
+        case .v4: ChannelOptions.Types.SocketOption(level: .ip, name: .init(rawValue: IP_FREEBIND))
+        case .v6: ChannelOptions.Types.SocketOption(level: .ipv6, name: .init(rawValue: IPV6_FREEBIND))
+        }
     }
 
     private static func datagrams(_ group: any EventLoopGroup, _ responder: Responder) -> DatagramBootstrap {

@@ -207,4 +207,18 @@ import Testing
             }
         }
     }
+
+    @Test func `an address may come later, and both families have the same port`() async throws {
+        try await TestServer.run { (server, _) async throws in
+            // No machine has TEST-NET-1's (RFC 5737).
+            let sockets = try await ListeningSockets.open(
+                ["192.0.2.53", "::1"].compactMap { IPAddress($0) }, port: 0, on: server.group,
+                responder: Responder(zone: server.zone, forwarder: server.forwarder))
+            let query = try TestServer.query("web.default.svc.cluster.local")
+            let reply = try await UpstreamExchange(group: server.group).ask(
+                query, of: .init(address: try #require(IPAddress("::1")), port: sockets.port), within: .seconds(8))
+            #expect(reply.answers.count == 1)
+            await sockets.close()
+        }
+    }
 }
