@@ -116,8 +116,6 @@ let package = Package(
             name: "ClusterDNS",
             dependencies: [
                 "KubernetesAPI", "InternetAddress",
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

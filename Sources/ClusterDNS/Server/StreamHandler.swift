@@ -89,6 +89,7 @@ final class StreamHandler: ChannelInboundHandler {
         if context.channel.isWritable {
             work(context)
             context.flush()
+            closeIfDone(context)
         }
     }
 

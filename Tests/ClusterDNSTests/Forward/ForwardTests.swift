@@ -223,6 +223,17 @@ import Testing
         }
     }
 
+    @Test func `a client that has sent all it wants still gets what takes time, and then the end`() async throws {
+        try await TestServer.run(upstreams: [{ query, _ in [query.answered("192.0.2.1")] }]) {
+            (server, _) async throws in
+            let bytes = try (0..<10).flatMap {
+                TestServer.frame(MessageWriter.write(try TestServer.query("n\($0).example.org", id: UInt16($0))))
+            }
+            let replies = try await server.stream(bytes, count: 1000, endsInput: true)
+            #expect(Set(replies.compactMap { MessageHeader($0)?.id }) == Set(0..<10))
+        }
+    }
+
     @Test func `what DNSSEC proved is said to who asks`() async throws {
         try await TestServer.run(upstreams: [
             { query, _ in [query.answered("192.0.2.1") { $0.header.authenticData = true }] }
