@@ -5,7 +5,8 @@ import Synchronization
 
 /// Asks the host's resolvers for names that are not the cluster's, and keeps what they say while it holds.
 ///
-/// The same question is asked once, however many wait for it. What waits, what is under way and what is kept is bounded.
+/// The same question is asked once, however many wait for it. What waits, what is under way and what is kept is
+/// bounded.
 final class Forwarder: Sendable {
     /// What makes two questions the same.
     struct Key: Sendable, Hashable {

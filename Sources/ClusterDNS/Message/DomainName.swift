@@ -1,5 +1,5 @@
-/// A name of the DNS as it is on the wire, case kept. Two names are equal where they differ in the case of ASCII letters
-/// only (RFC 4343).
+/// A name of the DNS as it is on the wire, case kept. Two names are equal where they differ in the case of ASCII
+/// letters only (RFC 4343).
 struct DomainName: Sendable {
     /// RFC 1035 section 2.3.4.
     static let maximumBytes = 255

@@ -118,8 +118,8 @@ struct MessageReader {
         return UInt16(bytes[position]) << 8 | UInt16(bytes[position + 1])
     }
 
-    /// A name that may end in a pointer to an earlier place (RFC 1035 section 4.1.4). Each pointer has to lead before the
-    /// place that the last one led to, so that there is no loop.
+    /// A name that may end in a pointer to an earlier place (RFC 1035 section 4.1.4). Each pointer has to lead before
+    /// the place that the last one led to, so that there is no loop.
     private mutating func name() throws(MessageError) -> DomainName {
         var wire: [UInt8] = []
         wire.reserveCapacity(48)

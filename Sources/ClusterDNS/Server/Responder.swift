@@ -1,8 +1,8 @@
 import InternetAddress
 import NIOCore
 
-/// From a packet to the packet that answers it: the cluster's names from the zone at once, others from the cache or, later,
-/// from upstream.
+/// From a packet to the packet that answers it: the cluster's names from the zone at once, others from the cache or,
+/// later, from upstream.
 final class Responder: Sendable {
     /// Bytes of a datagram at most, whatever the client takes: what passes everywhere without fragments.
     static let maximumDatagram: UInt16 = 1232

@@ -2,8 +2,8 @@ import InternetAddress
 import KubernetesAPI
 import Logging
 
-/// Says in the API where the responder listens: one EndpointSlice per family for the Service `kube-system/kube-dns`, which
-/// has no selector. Ordinary routing of services then leads there.
+/// Says in the API where the responder listens: one EndpointSlice per family for the Service `kube-system/kube-dns`,
+/// which has no selector. Ordinary routing of services then leads there.
 struct ServicePublisher: Sendable {
     static let namespace = "kube-system"
     static let service = "kube-dns"

@@ -1,11 +1,11 @@
 import InternetAddress
 
-/// The names of the cluster, as Kubernetes' DNS-Based Service Discovery 1.1.0 says them. Pure: facts go in, records come
-/// out, and what one service's change costs does not depend on how many others there are.
+/// The names of the cluster, as Kubernetes' DNS-Based Service Discovery 1.1.0 says them. Pure: facts go in, records
+/// come out, and what one service's change costs does not depend on how many others there are.
 ///
 /// What the specification leaves open is as CoreDNS has it with kubeadm's configuration: pod names are answered for any
-/// address in a namespace that exists ("pods insecure"), endpoints of services with a cluster address have names, and the
-/// name of a service has SRV records for all of its ports. The TTL is 5 s, CoreDNS's own default.
+/// address in a namespace that exists ("pods insecure"), endpoints of services with a cluster address have names, and
+/// the name of a service has SRV records for all of its ports. The TTL is 5 s, CoreDNS's own default.
 struct ClusterZone: Sendable {
     static let schemaVersion = "1.1.0"
     /// Seconds that a record, or that there is none, holds.

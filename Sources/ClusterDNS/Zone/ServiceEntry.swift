@@ -38,12 +38,13 @@ struct ServiceEntry: Sendable {
     let name: DomainName
     /// Where an ExternalName leads.
     private(set) var alias: DomainName?
-    /// Whether the service's name is there at all: a headless service without ready endpoints is not (specification, 2.4.1).
+    /// Whether the service's name is there at all: a headless service without ready endpoints is not (specification,
+    /// section 2.4.1).
     private(set) var exists = true
     private(set) var addresses = Addresses()
     private(set) var ports: [Port] = []
-    /// By label, in lower case: the pod's hostname, or its address with dashes. Those of services with a cluster address
-    /// have names, too, as CoreDNS gives them.
+    /// By label, in lower case: the pod's hostname, or its address with dashes. Those of services with a cluster
+    /// address have names, too, as CoreDNS gives them.
     private(set) var endpoints: [String: Addresses] = [:]
     /// What the reverse names of addresses lead to, and whether somebody chose that name.
     private(set) var pointers: [(address: IPAddress, name: DomainName, isChosen: Bool)] = []

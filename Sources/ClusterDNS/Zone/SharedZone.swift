@@ -92,7 +92,8 @@ final class SharedZone: Sendable {
     }
 }
 
-/// Random numbers that cost nothing, for what nobody gains by guessing: the order of addresses (Steele and others, 2014).
+/// Random numbers that cost nothing, for what nobody gains by guessing: the order of addresses (Steele and others,
+/// 2014).
 struct SplitMix: RandomNumberGenerator, Sendable {
     var state: UInt64
 

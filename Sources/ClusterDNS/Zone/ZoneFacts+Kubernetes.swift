@@ -44,8 +44,8 @@ extension ZoneSlice {
     /// The label that says whose endpoints they are.
     static let serviceNameLabel = "kubernetes.io/service-name"
 
-    /// The endpoints that are ready; where nothing is said of that, they are. Nil where the slice is no Service's, or its
-    /// endpoints have no addresses but names.
+    /// The endpoints that are ready; where nothing is said of that, they are. Nil where the slice is no Service's, or
+    /// its endpoints have no addresses but names.
     init?(_ slice: EndpointSlice) {
         guard let name = slice.metadata.labels[Self.serviceNameLabel], !name.isEmpty,
             ["IPv4", "IPv6"].contains(slice.addressType)

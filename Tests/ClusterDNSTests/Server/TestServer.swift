@@ -91,7 +91,8 @@ struct TestServer: Sendable {
         return query
     }
 
-    /// Sends bytes on a connection, and returns the messages that come back until there are `count`, or the server closes.
+    /// Sends bytes on a connection, and returns the messages that come back until there are `count`, or the server
+    /// closes.
     func stream(_ bytes: [UInt8], count: Int, endsInput: Bool = false) async throws -> [[UInt8]] {
         let loop = group.next()
         let promise = loop.makePromise(of: [[UInt8]].self)
