@@ -117,10 +117,10 @@ import Testing
         let own = ClusterDNSConfiguration.Upstream(address: IPAddress(.v4, 0x0a60_000a))
         try await run(api, upstreams: [own, .init(address: Self.loopback)]) { () async throws in
             let port = try #require(try await api.slices { !$0.isEmpty }.first?.ports.first?.port)
-            // At once: with either it would take seconds.
+            // At once: a question to itself would wait for the four seconds that it may take.
             let start = ContinuousClock.now
             #expect(try await ask("www.example.org", port: port).code == .serverFailure)
-            #expect(ContinuousClock.now - start < .seconds(1.5))
+            #expect(ContinuousClock.now - start < .seconds(3.5))
         }
     }
 
