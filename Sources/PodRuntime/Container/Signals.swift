@@ -8,6 +8,7 @@ enum Signals {
         "ALRM": SIGALRM, "TERM": SIGTERM, "STKFLT": 16, "CHLD": SIGCHLD, "CONT": SIGCONT, "STOP": SIGSTOP,
         "TSTP": SIGTSTP, "TTIN": SIGTTIN, "TTOU": SIGTTOU, "URG": SIGURG, "XCPU": SIGXCPU, "XFSZ": SIGXFSZ,
         "VTALRM": SIGVTALRM, "PROF": SIGPROF, "WINCH": SIGWINCH, "IO": SIGIO, "PWR": 30, "SYS": SIGSYS,
+        "CLD": SIGCHLD, "IOT": SIGABRT, "POLL": SIGIO,
     ]
 
     /// `SIGTERM`, `TERM`, `15`, `SIGRTMIN+3`; nil where it is none.

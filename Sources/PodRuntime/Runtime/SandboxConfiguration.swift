@@ -22,6 +22,8 @@ public struct SandboxConfiguration: Sendable, Hashable, Codable {
     public var hostAliases: [HostAlias]
     /// Fully qualified name for /etc/hosts (`hostname.subdomain.ns.svc.domain`), where the pod has one.
     public var fqdn: String?
+    /// The name beside it in /etc/hosts; nil for `hostname`, which may be the whole name itself.
+    public var shortName: String?
     public var sysctls: [String: String]
     /// Folder of the pod's logs: `/var/log/pods/<namespace>_<name>_<uid>`.
     public var logDirectory: String
@@ -32,8 +34,8 @@ public struct SandboxConfiguration: Sendable, Hashable, Codable {
         id: String, name: String, namespace: String, hostname: String, qos: QualityOfService,
         resources: CgroupResources = CgroupResources(), hostNetwork: Bool = false, hostPID: Bool = false,
         hostIPC: Bool = false, shareProcessNamespace: Bool = false, userNamespace: Bool = false,
-        resolvConf: String = "", hostAliases: [HostAlias] = [], fqdn: String? = nil, sysctls: [String: String] = [:],
-        logDirectory: String, labels: [String: String] = [:]
+        resolvConf: String = "", hostAliases: [HostAlias] = [], fqdn: String? = nil, shortName: String? = nil,
+        sysctls: [String: String] = [:], logDirectory: String, labels: [String: String] = [:]
     ) {
         self.id = id
         self.name = name
@@ -49,6 +51,7 @@ public struct SandboxConfiguration: Sendable, Hashable, Codable {
         self.resolvConf = resolvConf
         self.hostAliases = hostAliases
         self.fqdn = fqdn
+        self.shortName = shortName
         self.sysctls = sysctls
         self.logDirectory = logDirectory
         self.labels = labels

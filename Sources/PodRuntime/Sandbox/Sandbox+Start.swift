@@ -146,7 +146,7 @@ extension Sandbox {
         let hosts =
             configuration.hostNetwork
             ? SandboxFiles.hostsOfHost(configuration)
-            : SandboxFiles.hosts(address: record.addresses.first, configuration: configuration)
+            : SandboxFiles.hosts(addresses: record.addresses, configuration: configuration)
         try write(hosts, to: paths.hosts)
     }
 

@@ -4,10 +4,13 @@ public struct VolumeFile: Sendable, Hashable {
     public var path: String
     public var content: [UInt8]
     public var mode: UInt32
+    /// Who owns it; nil for root.
+    public var user: UInt32?
 
-    public init(path: String, content: [UInt8], mode: UInt32) {
+    public init(path: String, content: [UInt8], mode: UInt32, user: UInt32? = nil) {
         self.path = path
         self.content = content
         self.mode = mode
+        self.user = user
     }
 }

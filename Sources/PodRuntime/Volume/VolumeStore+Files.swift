@@ -39,6 +39,7 @@ extension VolumeStore {
     private static func holds(_ version: String, _ files: [VolumeFile]) -> Bool {
         for file in files {
             guard let facts = try? FileAccess.status("\(version)/\(file.path)"), facts.st_mode & 0o7777 == file.mode,
+                file.user.map({ facts.st_uid == $0 }) ?? true,
                 let content = try? FileAccess.read("\(version)/\(file.path)"), content == file.content
             else { return false }
         }
@@ -59,7 +60,7 @@ extension VolumeStore {
             try FileAccess.makeDirectories(FileAccess.split(path).directory, mode: 0o755)
             let descriptor = try FileAccess.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
             try FileAccess.write(file.content, to: descriptor, object: path)
-            if let group { try descriptor.setOwner(user: nil, group: group) }
+            if group != nil || file.user != nil { try descriptor.setOwner(user: file.user, group: group) }
             try descriptor.setMode(file.mode)
         }
     }
