@@ -15,6 +15,8 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
     private let runtime: any Runtime
     /// Where connections to services are led by; nil on a node that routes none.
     private let routing: (any ServiceRouting)?
+    /// Who leads connections to pods, where a test has another than this node's own.
+    private let network: (any ServiceNetwork)?
     private let configuration: NodeConfiguration
     private let logger: Logger
     private let time: TimeSource
@@ -43,7 +45,7 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
 
     init(
         client: APIClient, runtime: any Runtime, routing: (any ServiceRouting)? = nil,
-        configuration: NodeConfiguration, logger: Logger, time: TimeSource,
+        network: (any ServiceNetwork)? = nil, configuration: NodeConfiguration, logger: Logger, time: TimeSource,
         topology: CPUTopology = .host,
         probe: @escaping @Sendable (ProbeTarget, Duration) async -> ProbeOutcome,
         signals: (@Sendable () async -> [EvictionSignal: SignalObservation])? = nil
@@ -51,6 +53,7 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
         self.client = client
         self.runtime = runtime
         self.routing = routing
+        self.network = network
         self.configuration = configuration
         self.logger = logger
         self.time = time
@@ -74,10 +77,12 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
         let events = EventRecorder(
             client: client, component: "kubelet", host: configuration.nodeName, time: time
         ) { [logger] in logger.warning("event not written", metadata: ["error": "\($0)"]) }
+        let certificates = RootCertificates(client: client, time: time, logger: logger)
         let volumes = PodVolumes(
             store: VolumeStore(
                 dataDirectory: configuration.dataDirectory, runDirectory: configuration.runDirectory),
-            client: client, pool: BlockingPool(name: "volumes", threads: 2))
+            client: client, tokens: ServiceAccountTokens(client: client, time: time, logger: logger),
+            certificates: certificates, pool: BlockingPool(name: "volumes", threads: 2))
         let ledger = NodeLedger(
             admission: NodeAdmission(allocatable: facts.allocatable, labels: facts.labels),
             translation: CgroupTranslation(
@@ -94,7 +99,7 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
             events: events, time: time, logger: logger, nodeAddresses: facts.addresses, ledger: ledger,
             allocations: allocations, allocatable: facts.allocatable,
             resolver: ResolverConfiguration(parsing: NodeFacts.text(configuration.resolverFile)),
-            services: services ?? NoServiceNetwork(), probe: probe)
+            services: network ?? services ?? NoServiceNetwork(), probe: probe)
         let (jobs, job) = AsyncStream.makeStream(of: PodManager.Job.self)
         let stored = try? await volumes.pool.run { allocations.all() }
         for problem in stored?.problems ?? [] { logger.warning("\(problem)") }
@@ -118,6 +123,7 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
             nodeName: configuration.nodeName, events: events, time: time, logger: logger)
         await withDiscardingTaskGroup { group in
             group.addTask { await events.run() }
+            group.addTask { await certificates.run() }
             group.addTask { await statistics.sampler.run() }
             group.addTask { await registrar.run() }
             group.addTask { await levels.run() }

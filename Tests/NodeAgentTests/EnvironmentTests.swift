@@ -132,6 +132,77 @@ struct EnvironmentTests {
                 $0.spec.dnsConfig = PodDNSConfig()
                 $0.spec.dnsConfig?.nameservers = ["1.1.1.1"]
             } == "nameserver 1.1.1.1\n")
+        // On the host's network the cluster's servers are asked only where the pod says so.
+        #expect(text(["10.96.0.10"]) { $0.spec.hostNetwork = true } == host.text)
+        #expect(
+            text(["10.96.0.10"]) {
+                $0.spec.hostNetwork = true
+                $0.spec.dnsPolicy = .clusterFirstWithHostNet
+            }.contains("nameserver 10.96.0.10\n"))
+    }
+
+    @Test func ownNameServersSearchesAndOptionsComeAfterThePolicys() {
+        let pod = Pod.test {
+            $0.spec.dnsConfig = PodDNSConfig()
+            $0.spec.dnsConfig?.nameservers = ["1.1.1.1", "10.96.0.10"]
+            $0.spec.dnsConfig?.searches = ["example.org", "svc.cluster.local"]
+            $0.spec.dnsConfig?.options = [("ndots", "2"), ("edns0", nil)].map { name, value in
+                var option = PodDNSConfigOption()
+                option.name = name
+                option.value = value
+                return option
+            }
+        }
+        let resolver = ResolverConfiguration(
+            pod, host: ResolverConfiguration(parsing: "search lan.\n"), clusterDNS: ["10.96.0.10"],
+            clusterDomain: "cluster.local")
+        #expect(
+            resolver.text
+                == "search default.svc.cluster.local svc.cluster.local cluster.local lan example.org\n"
+                + "nameserver 10.96.0.10\nnameserver 1.1.1.1\noptions ndots:2 edns0\n")
+        #expect(resolver.problems.isEmpty)
+    }
+
+    @Test func whatResolversCannotTakeIsLeftOutAndTold() {
+        func resolver(_ change: (inout PodDNSConfig) -> Void) -> ResolverConfiguration {
+            var config = PodDNSConfig()
+            config.nameservers = ["1.1.1.1"]
+            change(&config)
+            return ResolverConfiguration(
+                .test {
+                    $0.spec.dnsPolicy = .none
+                    $0.spec.dnsConfig = config
+                }, host: ResolverConfiguration(), clusterDNS: [], clusterDomain: "cluster.local")
+        }
+        let servers = resolver { $0.nameservers = ["1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4"] }
+        #expect(servers.nameservers == ["1.1.1.1", "2.2.2.2", "3.3.3.3"])
+        #expect(
+            servers.problems == [
+                ResolverConfiguration.Problem(
+                    reason: "DNSConfigForming",
+                    message: "Nameserver limits were exceeded, some nameservers have been omitted, the applied "
+                        + "nameserver line is: 1.1.1.1 2.2.2.2 3.3.3.3")
+            ])
+        #expect(resolver { $0.searches = (0..<33).map { "s\($0)" } }.searches.count == 32)
+        #expect(resolver { $0.searches = (0..<32).map { "s\($0)" } }.problems.isEmpty)
+        let long = String(repeating: "x", count: 254)
+        let one = resolver { $0.searches = ["a", long, "b"] }
+        #expect(one.searches == ["a", "b"])
+        #expect(
+            one.problems.map(\.message) == [
+                "Search Line limits were exceeded, some search paths have been omitted, the applied search line is: a b"
+            ])
+        // 2,048 bytes with the blanks between them.
+        let name = String(repeating: "y", count: 250)
+        let many = resolver { $0.searches = (0..<9).map { "\($0)\(name)" } }
+        #expect(many.searches.count == 8)
+        #expect(many.problems.count == 1)
+    }
+
+    @Test func aNodeWithoutClusterDNSSaysSo() {
+        let resolver = ResolverConfiguration(
+            .test(), host: ResolverConfiguration(), clusterDNS: [], clusterDomain: "cluster.local")
+        #expect(resolver.problems.map(\.reason) == ["MissingClusterDNS"])
     }
 }
 

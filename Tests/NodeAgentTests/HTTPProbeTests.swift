@@ -8,7 +8,7 @@ import Testing
 @testable import NodeAgent
 
 /// A server on the loopback that answers every request as the test says.
-private final class ProbedServer: Sendable {
+final class ProbedServer: Sendable {
     private let channel: any Channel
     private let heads = Mutex<[HTTPRequestHead]>([])
     private let connections = Mutex(0)
@@ -88,7 +88,7 @@ struct HTTPProbeTests {
             port.containerPort = Int32(server.port)
             $0.ports = [port]
         }
-        return try HTTPProbeRequest(action, container: container, podAddress: "127.0.0.1", version: "1.36")
+        return try HTTPProbeRequest(action, container: container, podAddress: "127.0.0.1", agent: "kube-probe/1.36")
     }
 
     private func check(_ request: HTTPProbeRequest, timeout: Duration = .seconds(5)) async -> ProbeOutcome {

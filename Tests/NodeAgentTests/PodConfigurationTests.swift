@@ -26,20 +26,39 @@ struct PodConfigurationTests {
         #expect(ContainerSecurity(own, pod).seccomp == .unconfined)
     }
 
-    @Test func sandbox() {
+    @Test func sandbox() throws {
         let configuration = NodeConfiguration(
             nodeName: "n", dataDirectory: "/d", runDirectory: "/r", podCIDRs: [])
         let long = String(repeating: "a", count: 62) + "-b"
-        let plain = SandboxConfiguration(
+        let plain = try SandboxConfiguration(
             .test(long), resources: CgroupResources(), configuration: configuration, resolvConf: "")
         #expect(plain.hostname == String(repeating: "a", count: 62))
         #expect(plain.logDirectory == "/var/log/pods/default_\(long)_uid-\(long)")
-        let named = SandboxConfiguration(
+        let named = try SandboxConfiguration(
             .test {
                 $0.spec.hostname = "db-0"; $0.spec.subdomain = "db"
             }, resources: CgroupResources(), configuration: configuration, resolvConf: "")
         #expect(named.hostname == "db-0")
         #expect(named.fqdn == "db-0.db.default.svc.cluster.local")
+        #expect(named.shortName == "db-0")
+        func whole(_ subdomain: String) throws -> SandboxConfiguration {
+            try SandboxConfiguration(
+                .test {
+                    $0.spec.hostname = "db-0"
+                    $0.spec.subdomain = subdomain
+                    $0.spec.setHostnameAsFQDN = true
+                }, resources: CgroupResources(), configuration: configuration, resolvConf: "")
+        }
+        #expect(try whole("db").hostname == "db-0.db.default.svc.cluster.local")
+        #expect(try whole("db").shortName == "db-0")
+        // 64 bytes are the most that Linux takes.
+        let longest = String(repeating: "d", count: 64 - "db-0..default.svc.cluster.local".utf8.count)
+        #expect(try whole(longest).hostname.utf8.count == 64)
+        let error = #expect(throws: RuntimeError.self) { try whole(longest + "d") }
+        #expect(
+            error?.message == "Failed to construct FQDN from pod hostname and cluster domain, FQDN "
+                + "db-0.\(longest)d.default.svc.cluster.local is too long (64 characters is the max, 65 characters requested)"
+        )
     }
 
     @Test(arguments: [

@@ -28,13 +28,9 @@ struct StatusTests {
                 attempt.end = Attempt.End(
                     ContainerExit(code: code, signal: 0, finishedAt: 102 * second, oomKilled: false))
             }
-            if case .notReady = state {
-                facts.containers[name]?.started(
-                    attempt, at: 101 * second, hasStartupProbe: false, hasReadinessProbe: true)
-            } else {
-                facts.containers[name]?.started(
-                    attempt, at: 101 * second, hasStartupProbe: false, hasReadinessProbe: false)
-            }
+            var container = Container.test(name)
+            if case .notReady = state { container.readinessProbe = .http() }
+            facts.containers[name]?.started(attempt, of: container, at: 101 * second)
         }
         change(&facts)
         facts.advance(now: 103 * second)
@@ -171,7 +167,7 @@ struct StatusTests {
         facts.ended(attempt, at: 2)
         #expect(facts.isStarting)
         attempt.end = nil
-        facts.started(attempt, at: 3, hasStartupProbe: false, hasReadinessProbe: false)
+        facts.started(attempt, of: .test("web"), at: 3)
         #expect(!facts.isStarting && !facts.isRunning && !facts.isReady)
         #expect(facts.end?.code == 4)
         // A second report changes nothing.
@@ -213,6 +209,11 @@ struct VocabularyTests {
         #expect(EventReason.created == "Created")
         #expect(EventReason.started == "Started")
         #expect(EventReason.killing == "Killing")
+        #expect(EventReason.failedPostStartHook == "FailedPostStartHook")
+        #expect(EventReason.failedPreStopHook == "FailedPreStopHook")
+        #expect(EventReason.hostPortConflict == "HostPortConflict")
+        #expect(EventReason.dnsConfigForming == "DNSConfigForming")
+        #expect(EventReason.missingClusterDNS == "MissingClusterDNS")
         #expect(EventReason.failedKillPod == "FailedKillPod")
         #expect(EventReason.failedCreatePodSandBox == "FailedCreatePodSandBox")
         #expect(EventReason.failedMount == "FailedMount")

@@ -97,17 +97,24 @@ struct ContainerFacts: Sendable, Hashable {
     /// The attempt before the latest, for `lastState`.
     var previous: Attempt?
     var isStarting = false
-    /// Seconds of grace of the stop that is under way.
+    /// When the container is killed, where it was asked to end.
     var stopping: Int64?
+    /// The hook after the start of the latest attempt; until it is done the container does not count as running.
+    var postStart = PodFacts.Step.done
+    /// The hook before the end of the latest attempt.
+    var preStop = PodFacts.Step.due
+    /// When the time is over that a container has to end alone.
+    var stopBy: Int64?
     var failure: StartFailure?
     var backoff: CrashBackoff
     var imageRetry = RetryDelay(first: .seconds(10), cap: .seconds(300))
     var otherRetry = RetryDelay(first: .seconds(1), cap: .seconds(10))
     /// It failed without a word, and its log is to speak for it (`FallbackToLogsOnError`).
     var needsMessage = false
-    /// A failed liveness or startup probe wants it ended, with so many seconds of grace: it is restarted whatever its
-    /// exit code is, unless never.
+    /// It has to end, with so many seconds of grace.
     var restartGrace: Int64?
+    /// A liveness or startup probe has failed: it is restarted whatever its exit code is, unless never.
+    var isUnhealthy = false
     /// It ends so that it can start with new resources: at once, and not as a crash.
     var isResizeRestart = false
     /// A stop has failed; the next is not before this.
@@ -119,19 +126,27 @@ struct ContainerFacts: Sendable, Hashable {
     init(backoffCap: Duration) { backoff = CrashBackoff(cap: backoffCap) }
 
     var isRunning: Bool { latest.map { $0.end == nil } ?? false }
+    /// Its process runs, and the hook after its start has not succeeded (yet).
+    var isInPostStart: Bool { isRunning && postStart != .done }
     var end: Attempt.End? { latest?.end }
     var nextAttempt: Int { latest.map { $0.number + 1 } ?? 0 }
 
     /// A new attempt runs, or ran: its end may have been told before its start.
-    mutating func started(_ attempt: Attempt, at now: Int64, hasStartupProbe: Bool, hasReadinessProbe: Bool) {
+    mutating func started(_ attempt: Attempt, of container: Container, at now: Int64) {
         isStarting = false
         failure = nil
         imageRetry.reset()
         otherRetry.reset()
         if let latest, latest.number >= attempt.number { return }
         begin(attempt, at: now)
-        hasStarted = isRunning && !hasStartupProbe
-        isReady = hasStarted && !hasReadinessProbe
+        if isRunning, container.lifecycle?.postStart != nil { postStart = .due } else { settleProbes(of: container) }
+    }
+
+    /// Nothing has to come before the probes any more; without a probe of a kind there is nothing to wait for.
+    mutating func settleProbes(of container: Container) {
+        guard isRunning else { return }
+        if container.startupProbe == nil { hasStarted = true }
+        if container.readinessProbe == nil, hasStarted { isReady = true }
     }
 
     /// An attempt has ended. A second report of the same, or one of an older attempt, changes nothing.
@@ -156,7 +171,13 @@ struct ContainerFacts: Sendable, Hashable {
         previous = latest ?? previous
         latest = attempt
         restartGrace = nil
+        isUnhealthy = false
         isResizeRestart = false
+        postStart = .done
+        preStop = .due
+        stopBy = nil
+        hasStarted = false
+        isReady = false
     }
 
     /// The sandbox is gone and with it whatever ran.

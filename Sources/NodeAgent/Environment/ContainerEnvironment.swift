@@ -10,7 +10,12 @@ struct ContainerEnvironment: Sendable {
     private(set) var invalidKeys: [String] = []
     private var values: [String: String] = [:]
 
-    init(_ container: Container, objects: ReferencedObjects, fields: DownwardFields) throws(ReferenceError) {
+    /// - Parameter services: variables that lead to services; those of the container may refer to them, and win.
+    init(
+        _ container: Container, services: ServiceVariables = ServiceVariables(), objects: ReferencedObjects,
+        fields: DownwardFields
+    ) throws(ReferenceError) {
+        for variable in services.variables { set(variable.name, variable.value) }
         for source in container.envFrom { try take(source, objects) }
         for variable in container.env {
             if variable.value.isEmpty, let source = variable.valueFrom {

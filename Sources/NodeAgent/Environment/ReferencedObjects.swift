@@ -80,6 +80,13 @@ struct ReferencedObjects: Sendable {
         }
     }
 
+    /// These and one that was known already.
+    func adding(_ configMap: ConfigMap) -> ReferencedObjects {
+        var copy = self
+        copy.configMaps[configMap.metadata.name] = configMap
+        return copy
+    }
+
     func secret(_ name: String, optional: Bool?) throws(ReferenceError) -> Secret? {
         if let secret = secrets[name] { return secret }
         if optional == true { return nil }

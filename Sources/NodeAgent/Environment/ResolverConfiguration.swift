@@ -4,10 +4,20 @@ import KubernetesAPI
 struct ResolverConfiguration: Sendable, Hashable {
     static let maxNameservers = 3
     static let maxSearches = 32
+    /// Bytes of one search path, and of all with the blanks between them.
+    static let maxNameLength = 253
+    static let maxSearchLength = 2048
+
+    /// What the pod's owner should know, as an event.
+    struct Problem: Sendable, Hashable {
+        var reason: String
+        var message: String
+    }
 
     var nameservers: [String] = []
     var searches: [String] = []
     var options: [String] = []
+    private(set) var problems: [Problem] = []
 
     init() {}
 
@@ -18,7 +28,9 @@ struct ResolverConfiguration: Sendable, Hashable {
             guard words.count > 1, !words[0].hasPrefix("#"), !words[0].hasPrefix(";") else { continue }
             switch words[0] {
             case "nameserver": nameservers.append(words[1])
-            case "search", "domain": searches = Array(words.dropFirst())
+            case "search", "domain":
+                // A dot at the end says what is meant anyway.
+                searches = words.dropFirst().map { $0.count > 1 && $0.hasSuffix(".") ? String($0.dropLast()) : $0 }
             case "options": options = Array(words.dropFirst())
             default: break
             }
@@ -40,17 +52,57 @@ struct ResolverConfiguration: Sendable, Hashable {
             options = ["ndots:5"]
         } else {
             self = host
+            if isCluster {
+                problems.append(
+                    Problem(
+                        reason: EventReason.missingClusterDNS,
+                        message:
+                            "pod: \"\(Wording.pod(pod.metadata))\". kubelet does not have ClusterDNS IP configured "
+                            + "and cannot create Pod using \"ClusterFirst\" policy. Falling back to \"Default\" policy."
+                    ))
+            }
         }
         if let config = pod.spec.dnsConfig {
-            nameservers += config.nameservers.filter { !nameservers.contains($0) }
-            searches += config.searches.filter { !searches.contains($0) }
+            nameservers += config.nameservers
+            searches += config.searches
             for option in config.options {
                 options.removeAll { $0 == option.name || $0.hasPrefix(option.name + ":") }
                 options.append(option.value.map { $0.isEmpty ? option.name : "\(option.name):\($0)" } ?? option.name)
             }
         }
-        nameservers = Array(nameservers.prefix(Self.maxNameservers))
-        searches = Array(searches.prefix(Self.maxSearches))
+        nameservers = Self.unique(nameservers)
+        searches = Self.unique(searches)
+        fit()
+    }
+
+    private static func unique(_ words: [String]) -> [String] {
+        var seen: Set<String> = []
+        return words.filter { seen.insert($0).inserted }
+    }
+
+    /// Leaves out what resolvers cannot take, and says so (`formDNSConfigFitsLimits`).
+    private mutating func fit() {
+        if nameservers.count > Self.maxNameservers {
+            nameservers = Array(nameservers.prefix(Self.maxNameservers))
+            problems.append(
+                Problem(
+                    reason: EventReason.dnsConfigForming,
+                    message:
+                        "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver "
+                        + "line is: \(nameservers.joined(separator: " "))"))
+        }
+        // Some versions of glibc abort at a search path that cannot be a name.
+        var fitting = searches.prefix(Self.maxSearches).filter { $0.utf8.count <= Self.maxNameLength }
+        var length = fitting.reduce(-1) { $0 + $1.utf8.count + 1 }
+        while length > Self.maxSearchLength, let last = fitting.popLast() { length -= last.utf8.count + 1 }
+        guard fitting != searches else { return }
+        searches = fitting
+        problems.append(
+            Problem(
+                reason: EventReason.dnsConfigForming,
+                message:
+                    "Search Line limits were exceeded, some search paths have been omitted, the applied search line "
+                    + "is: \(searches.joined(separator: " "))"))
     }
 
     var text: String {

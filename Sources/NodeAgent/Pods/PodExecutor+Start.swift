@@ -121,8 +121,12 @@ extension PodExecutor {
         do {
             let objects = try await ReferencedObjects.fetch(
                 ObjectNames(environmentOf: container), namespace: pod.metadata.namespace, client: around.client)
+            let services = ServiceVariables(
+                await around.services.services(in: pod.metadata.namespace), namespace: pod.metadata.namespace,
+                enableLinks: pod.spec.enableServiceLinks)
             let environment = try ContainerEnvironment(
-                container, objects: objects, fields: around.fields(of: pod, addresses: context.addresses))
+                container, services: services, objects: objects,
+                fields: around.fields(of: pod, addresses: context.addresses))
             let configuration = try ContainerConfiguration(
                 container, of: pod, attempt: attempt, environment: environment, volumes: context.volumes,
                 resources: context.cgroups.containers[container.name] ?? CgroupResources(),

@@ -24,9 +24,12 @@ struct PodExecutor: Sendable {
         case .startSandbox: await startSandbox(context)
         case .clearSandbox: await clearSandbox(context.pod)
         case .prepareVolumes: await prepareVolumes(context)
+        case .claimHostPorts: await claimHostPorts(context)
         case .startContainer(let name, let attempt): await startContainer(name, attempt, context)
-        case .stopContainer(let name, let grace), .restartContainer(let name, let grace):
-            await stopContainer(name, grace, context)
+        case .postStart(let name, let attempt): await postStart(name, attempt, context)
+        case .leaveServices(let by): await leaveServices(context.pod, by: by)
+        case .preStop(let name, let attempt, _, let by): await preStop(name, attempt, by: by, context)
+        case .stopContainer(let name, _, let by): await stopContainer(name, by: by, context)
         case .saveAllocation(let allocation): await save(allocation, context.pod)
         case .changeResources(let steps): await change(steps, context.pod)
         case .readLog(let name, let attempt): await readLog(name, attempt, context)
@@ -42,9 +45,12 @@ struct PodExecutor: Sendable {
         let resolver = ResolverConfiguration(
             pod, host: around.resolver, clusterDNS: around.configuration.clusterDNS,
             clusterDomain: around.configuration.clusterDomain)
-        let sandbox = SandboxConfiguration(
-            pod, resources: context.cgroups.pod, configuration: around.configuration, resolvConf: resolver.text)
+        for problem in resolver.problems {
+            around.record(pod, .warning, reason: problem.reason, message: problem.message)
+        }
         do {
+            let sandbox = try SandboxConfiguration(
+                pod, resources: context.cgroups.pod, configuration: around.configuration, resolvConf: resolver.text)
             return .sandboxStarted(.success(try await around.runtime.startSandbox(sandbox)))
         } catch {
             let error = RuntimeError(wrapping: error)
@@ -75,7 +81,7 @@ struct PodExecutor: Sendable {
 
     private func prepareVolumes(_ context: Context) async -> PodMessage {
         let pod = context.pod
-        if pod.spec.volumes.isEmpty { return .volumesPrepared(.success([:])) }
+        if pod.spec.volumes.isEmpty { return .volumesPrepared(.success(PodVolumes.Prepared())) }
         do {
             let fields = around.fields(of: pod, addresses: context.addresses)
             return .volumesPrepared(.success(try await around.volumes.prepare(pod, fields: fields)))
@@ -122,23 +128,6 @@ struct PodExecutor: Sendable {
 
     // MARK: End
 
-    private func stopContainer(_ name: String, _ grace: Int64, _ context: Context) async -> PodMessage {
-        do {
-            try await around.runtime.stopContainer(
-                name, in: context.pod.metadata.uid, signal: nil, grace: .seconds(grace))
-            // The record of the end, in case it is not among the events yet.
-            let status = await around.runtime.status(of: context.pod.metadata.uid)?.containers
-                .last { $0.name == name && $0.exit != nil }
-            return .containerStopped(name, .success(status))
-        } catch {
-            let error = RuntimeError(wrapping: error)
-            around.record(
-                context.pod, .warning, reason: EventReason.failedKillPod,
-                message: "error killing container \(name): \(error.message)", container: name)
-            return .containerStopped(name, .failure(error))
-        }
-    }
-
     /// The kubelet's bounds: 80 lines, 2048 bytes.
     private func readLog(_ name: String, _ attempt: Int, _ context: Context) async -> PodMessage {
         let directory = SandboxConfiguration.logDirectory(
@@ -156,6 +145,8 @@ struct PodExecutor: Sendable {
             if context.wasResized {
                 try await around.volumes.pool.run { [store = around.allocations] in try store.remove(uid) }
             }
+            around.volumes.tokens.forget(uid)
+            await around.services.podIsGone(uid)
             return .tornDown(nil)
         } catch {
             let error = RuntimeError(wrapping: error)

@@ -135,13 +135,9 @@ extension PodFacts {
             return
         }
         let changes = resourceChanges
-        let grace = max(pod.spec.terminationGracePeriodSeconds ?? 30, 1)
-        for name in changes.restarts where facts(name).stopping == nil {
-            if facts(name).stopRetryAt > now {
-                plan.wake(at: facts(name).stopRetryAt, after: now)
-            } else {
-                plan.operations.append(.restartContainer(name, grace: grace))
-            }
+        let grace = pod.spec.terminationGracePeriodSeconds ?? 30
+        for container in pod.spec.initContainers + pod.spec.containers where changes.restarts.contains(container.name) {
+            planRestart(of: container, .resize, grace: grace, &plan, now)
         }
         guard !changes.steps.isEmpty else { return }
         if resize.retryAt > now {

@@ -39,6 +39,17 @@ struct PodFacts: Sendable {
     var volumes = Step.due
     var volumeRetry = RetryDelay(first: .milliseconds(500), cap: .seconds(122))
     var volumeRetryAt: Int64 = 0
+    /// When something in the volumes has to be written anew, though nothing was changed in the API.
+    var volumeRefreshAt: Int64?
+    /// Whether the ports of the host that the pod asks for lead to it.
+    var hostPorts = Step.done
+    var hostPortRetry = RetryDelay(first: .seconds(1), cap: .seconds(30))
+    var hostPortRetryAt: Int64 = 0
+    /// Whether a pod that ends is out of its services.
+    var departure = Step.due
+    /// When the grace period of a pod that ends is over, and the grace that this comes from.
+    var endBy: Int64?
+    var countedGrace: Int64?
     var containers: [String: ContainerFacts] = [:]
     /// Init containers that have done their work in the present sandbox.
     var completedInits: Set<String> = []
@@ -67,6 +78,7 @@ struct PodFacts: Sendable {
         self.startTime = startTime
         allocation = PodAllocation(pod.spec)
         actuatedPod = pod.spec.resources
+        if !pod.hostPortClaims.isEmpty { hostPorts = .due }
         for container in pod.spec.initContainers + pod.spec.containers {
             containers[container.name] = ContainerFacts(backoffCap: backoffCap)
         }
@@ -145,5 +157,6 @@ struct PodFacts: Sendable {
             }
         }
         if lifecycle == .deleting, isAbsent || deletion == .done { lifecycle = lifecycle.apply(.objectGone) }
+        countGrace(now: now)
     }
 }

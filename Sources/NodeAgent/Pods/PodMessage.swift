@@ -22,8 +22,15 @@ enum PodMessage: Sendable {
     // Answers to operations.
     case sandboxStarted(Result<SandboxStatus, RuntimeError>)
     case sandboxCleared(RuntimeError?)
-    case volumesPrepared(Result<[String: String], PodVolumes.Failure>)
+    case volumesPrepared(Result<PodVolumes.Prepared, PodVolumes.Failure>)
+    case hostPortsClaimed((any Error)?)
     case containerStarted(String, Attempt)
+    /// The hook after a start is done; false where it failed.
+    case postStarted(String, attempt: Int, Bool)
+    /// No service leads new connections to the pod, or the time for that is up.
+    case leftServices
+    /// The hook before an end is done, however it ended.
+    case preStopped(String, attempt: Int)
     case containerFailed(String, attempt: Int, ContainerFailure)
     /// With the record of how it ended, where there is one.
     case containerStopped(String, Result<RuntimeContainerStatus?, RuntimeError>)

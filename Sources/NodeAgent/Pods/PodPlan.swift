@@ -7,11 +7,17 @@ enum PodOperation: Sendable, Hashable {
     /// Takes away what is left of a lost sandbox, keeping the logs.
     case clearSandbox
     case prepareVolumes
+    /// Leads host ports to the pod.
+    case claimHostPorts
     case startContainer(String, attempt: Int)
-    /// Asks a container to end and kills it after `grace` seconds.
-    case stopContainer(String, grace: Int64)
-    /// Stops a container that starts again with new resources.
-    case restartContainer(String, grace: Int64)
+    /// Runs the hook after a container's start.
+    case postStart(String, attempt: Int)
+    /// Waits until no service leads new connections to the pod, but not longer than `by`.
+    case leaveServices(by: Int64)
+    /// Runs the hook before a container's end, which has to be over at `by`.
+    case preStop(String, attempt: Int, StopCause, by: Int64)
+    /// Asks a container to end and kills it at `by`; nanoseconds since 1970, as all times here.
+    case stopContainer(String, StopCause, by: Int64)
     /// Keeps what was allocated on disk.
     case saveAllocation(PodAllocation)
     /// Changes cgroups that are there, one after the other.
@@ -56,7 +62,7 @@ extension PodFacts {
             } else if policy == .never {
                 false
             } else {
-                end.code != 0 || facts.restartGrace != nil || facts.isResizeRestart
+                end.code != 0 || facts.isUnhealthy || facts.isResizeRestart
             }
         // A new sandbox begins with its init containers, whatever they had done in the one before.
         guard isWanted || (isInit && end.code == 0) else { return .stayEnded }
@@ -117,20 +123,6 @@ extension PodFacts {
         return plan
     }
 
-    private func planStops(_ plan: inout PodPlan, _ now: Int64) {
-        for container in pod.spec.containers + pod.spec.initContainers {
-            let facts = facts(container.name)
-            guard facts.isRunning else { continue }
-            // A stop under way is not repeated, unless there is less time now.
-            if let present = facts.stopping, present <= grace { continue }
-            if facts.stopRetryAt > now {
-                plan.wake(at: facts.stopRetryAt, after: now)
-            } else {
-                plan.operations.append(.stopContainer(container.name, grace: grace))
-            }
-        }
-    }
-
     private func planWork(_ plan: inout PodPlan, _ now: Int64) {
         if let deadline = pod.spec.activeDeadlineSeconds {
             plan.wake(at: startTime + deadline * 1_000_000_000, after: now)
@@ -151,28 +143,42 @@ extension PodFacts {
             } else {
                 plan.operations.append(.prepareVolumes)
             }
+        } else if volumes == .done, let refreshAt = volumeRefreshAt {
+            if refreshAt > now {
+                plan.wake(at: refreshAt, after: now)
+            } else {
+                plan.operations.append(.prepareVolumes)
+            }
         }
-        planRestarts(&plan, now)
+        if sandbox == .up, hostPorts == .due {
+            if hostPortRetryAt > now {
+                plan.wake(at: hostPortRetryAt, after: now)
+            } else {
+                plan.operations.append(.claimHostPorts)
+            }
+        }
+        planHooksAndRestarts(&plan, now)
         planResources(&plan, now)
-        if sandbox == .up, volumes == .done { planContainers(&plan, now) }
+        if sandbox == .up, volumes == .done, hostPorts == .done { planContainers(&plan, now) }
     }
 
-    /// What a failed liveness or startup probe wants ended.
-    private func planRestarts(_ plan: inout PodPlan, _ now: Int64) {
+    /// Hooks after a start, and what a failed hook or probe wants ended.
+    private func planHooksAndRestarts(_ plan: inout PodPlan, _ now: Int64) {
         for container in pod.spec.containers + pod.spec.initContainers {
             let facts = facts(container.name)
-            guard facts.isRunning, facts.stopping == nil, let grace = facts.restartGrace else { continue }
-            if facts.stopRetryAt > now {
-                plan.wake(at: facts.stopRetryAt, after: now)
-            } else {
-                plan.operations.append(.stopContainer(container.name, grace: grace))
+            guard facts.isRunning else { continue }
+            if facts.postStart == .due, let latest = facts.latest {
+                plan.operations.append(.postStart(container.name, attempt: latest.number))
+            }
+            if let grace = facts.restartGrace {
+                planRestart(of: container, .unhealthy, grace: grace, &plan, now)
             }
         }
     }
 
     /// Init containers one after the other, then the others; one start at a time, in the order of the spec.
     private func planContainers(_ plan: inout PodPlan, _ now: Int64) {
-        guard !containers.values.contains(where: { $0.isStarting }) else { return }
+        guard !containers.values.contains(where: { $0.isStarting || $0.isInPostStart }) else { return }
         for container in pod.spec.initContainers {
             let facts = facts(container.name)
             if !container.isSidecar, completedInits.contains(container.name) { continue }
@@ -212,10 +218,16 @@ extension PodFacts {
         case .clearSandbox: sandbox = .replacing
         case .prepareVolumes: volumes = .underWay
         case .startContainer(let name, _): containers[name]?.isStarting = true
-        case .stopContainer(let name, let grace): containers[name]?.stopping = grace
-        case .restartContainer(let name, let grace):
-            containers[name]?.stopping = grace
-            containers[name]?.isResizeRestart = true
+        case .claimHostPorts: hostPorts = .underWay
+        case .postStart(let name, _): containers[name]?.postStart = .underWay
+        case .leaveServices: departure = .underWay
+        case .preStop(let name, _, let cause, let by):
+            containers[name]?.preStop = .underWay
+            containers[name]?.stopBy = by
+            if cause == .resize { containers[name]?.isResizeRestart = true }
+        case .stopContainer(let name, let cause, let by):
+            containers[name]?.stopping = by
+            if cause == .resize { containers[name]?.isResizeRestart = true }
         case .saveAllocation, .changeResources: resize.isBusy = true
         case .readLog(let name, _): containers[name]?.needsMessage = false
         case .tearDown: removal = .underWay

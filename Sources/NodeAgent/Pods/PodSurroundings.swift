@@ -45,6 +45,11 @@ struct PodSurroundings: Sendable {
         events.record(.node(configuration.nodeName), type, reason: reason, message: message)
     }
 
+    /// Where a pod is asked, by probes and hooks.
+    func address(of pod: Pod, addresses: [String]) -> String {
+        (pod.spec.hostNetwork ? nodeAddresses : addresses).first ?? ""
+    }
+
     func fields(of pod: Pod, addresses: [String]) -> DownwardFields {
         DownwardFields(
             pod: pod, podAddresses: pod.spec.hostNetwork ? nodeAddresses : addresses, nodeAddresses: nodeAddresses,

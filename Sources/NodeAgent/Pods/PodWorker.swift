@@ -45,6 +45,7 @@ actor PodWorker {
     init(_ facts: PodFacts, around: PodSurroundings, unenforced: String? = nil) {
         var facts = facts
         for container in facts.pod.spec.initContainers + facts.pod.spec.containers {
+            // Whether a hook after a start was done before this agent began is not known; it is not run again.
             facts.containers[container.name]?.settleProbes(of: container)
         }
         self.facts = facts
@@ -144,13 +145,25 @@ actor PodWorker {
             around.record(
                 facts.pod, reason: EventReason.sandboxChanged,
                 message: "Pod sandbox changed, it will be killed and re-created.")
-        case .stopContainer(let name, _) where facts.facts(name).stopping == nil && facts.lifecycle.isEnding:
+        case .preStop(let name, _, let cause, _): announceStop(of: name, cause)
+        // Said before its hook, where it has one.
+        case .stopContainer(let name, let cause, _) where facts.facts(name).preStop == .due:
+            announceStop(of: name, cause)
+        default: break
+        }
+    }
+
+    private func announceStop(of name: String, _ cause: StopCause) {
+        guard facts.facts(name).stopping == nil else { return }
+        switch cause {
+        case .podEnds:
             around.record(
                 facts.pod, reason: EventReason.killing, message: "Stopping container \(name)", container: name)
-        case .restartContainer(let name, _):
+        case .resize:
             around.record(
                 facts.pod, reason: EventReason.killing, message: ResizeWording.restart(name), container: name)
-        default: break
+        // Said with what had failed.
+        case .unhealthy: break
         }
     }
 
@@ -225,14 +238,23 @@ actor PodWorker {
         case .sandboxCleared(let error):
             facts.sandbox = error == nil ? .none : .lost
             if error != nil { facts.sandboxRetryAt = now + facts.sandboxRetry.next().nanoseconds }
-        case .volumesPrepared(.success(let paths)):
-            volumes = paths
+        case .volumesPrepared(.success(let prepared)):
+            volumes = prepared.paths
             facts.volumes = .done
+            facts.volumeRefreshAt = prepared.refreshAt
+            facts.volumeRetry.reset()
         case .volumesPrepared(.failure):
             facts.volumes = .due
             facts.volumeRetryAt = now + facts.volumeRetry.next().nanoseconds
+        case .hostPortsClaimed(let error):
+            facts.hostPorts = error == nil ? .done : .due
+            if error != nil { facts.hostPortRetryAt = now + facts.hostPortRetry.next().nanoseconds }
         case .containerStarted(let name, let attempt): started(attempt, name, now)
         case .containerFailed(let name, let attempt, let failure): failed(name, attempt, failure, now)
+        case .postStarted(let name, let attempt, let isGood): postStarted(name, attempt, isGood)
+        case .leftServices: facts.departure = .done
+        case .preStopped(let name, let attempt):
+            if facts.containers[name]?.latest?.number == attempt { facts.containers[name]?.preStop = .done }
         case .containerStopped(let name, let result): stopped(name, result, now)
         case .logRead(let name, let attempt, let text):
             if facts.containers[name]?.latest?.number == attempt {
@@ -260,6 +282,7 @@ actor PodWorker {
             facts.addresses = sandbox.addresses
             facts.appliedPod = sandbox.configuration.resources
             facts.sandboxRetry.reset()
+            if !facts.pod.hostPortClaims.isEmpty { facts.hostPorts = .due }
         case .failure(let error):
             facts.sandbox = .none
             if error.kind == .unenforceable {
@@ -278,10 +301,25 @@ actor PodWorker {
 
     private func started(_ attempt: Attempt, _ name: String, _ now: Int64) {
         guard let container = container(name) else { return }
-        facts.containers[name]?.started(
-            attempt, at: now, hasStartupProbe: container.startupProbe != nil,
-            hasReadinessProbe: container.readinessProbe != nil)
+        facts.containers[name]?.started(attempt, of: container, at: now)
         startProbes(of: name)
+    }
+
+    private func postStarted(_ name: String, _ attempt: Int, _ isGood: Bool) {
+        guard let container = container(name), let known = facts.containers[name], known.isInPostStart,
+            known.latest?.number == attempt
+        else { return }
+        if isGood {
+            facts.containers[name]?.postStart = .done
+            facts.containers[name]?.settleProbes(of: container)
+            startProbes(of: name)
+        } else if !facts.lifecycle.isEnding {
+            // Read first: see `concluded`.
+            let grace = facts.pod.spec.terminationGracePeriodSeconds ?? 30
+            facts.containers[name]?.restartGrace = grace
+            around.record(
+                facts.pod, reason: EventReason.killing, message: EventReason.failedPostStartHook, container: name)
+        }
     }
 
     private func failed(_ name: String, _ attempt: Int, _ failure: ContainerFailure, _ now: Int64) {
@@ -359,7 +397,8 @@ actor PodWorker {
     /// Starts those probes of a running container that are due: liveness and readiness wait for the startup probe.
     private func startProbes(of name: String) {
         let known = facts.facts(name)
-        guard let container = container(name), let attempt = known.latest, known.isRunning else { return }
+        guard let container = container(name), let attempt = known.latest, known.isRunning, !known.isInPostStart
+        else { return }
         var wanted: [(ProbeKind, Probe?)] = [
             (.readiness, container.readinessProbe), (.liveness, container.livenessProbe),
         ]
@@ -368,11 +407,11 @@ actor PodWorker {
         for case (let kind, let probe?) in wanted {
             let key = ProbeKey(container: name, attempt: attempt.number, kind: kind)
             guard probes[key] == nil else { continue }
-            let address = facts.pod.spec.hostNetwork ? around.nodeAddresses.first ?? "" : facts.addresses.first ?? ""
             let target: ProbeTarget
             do {
                 target = try ProbeTarget(
-                    probe, container: container, podAddress: address,
+                    probe, container: container,
+                    podAddress: around.address(of: facts.pod, addresses: facts.addresses),
                     version: ProbeTarget.agentVersion(around.configuration.kubernetesVersion))
             } catch {
                 around.record(
@@ -382,7 +421,12 @@ actor PodWorker {
             }
             let runner = ProbeRunner(
                 kind: kind, probe: probe, startedAt: attempt.startedAt ?? around.now, time: around.time
-            ) { [check = around.probe] in await check(target, .seconds(Int64(max(probe.timeoutSeconds, 1)))) }
+            ) { [around, uid] in
+                let timeout = Duration.seconds(Int64(max(probe.timeoutSeconds, 1)))
+                guard case .command(let command) = target else { return await around.probe(target, timeout) }
+                return await ExecProbe.check(
+                    command, in: name, of: uid, runtime: around.runtime, timeout: timeout)
+            }
             probes[key] = Task { [inbox] in
                 await runner.run { inbox.post(.probed(name, attempt: attempt.number, kind, $0)) }
             }
@@ -403,6 +447,10 @@ actor PodWorker {
             around.record(
                 facts.pod, .warning, reason: EventReason.unhealthy,
                 message: "\(kind.rawValue) probe failed: \(message)", container: name)
+        case .errored(let message):
+            around.record(
+                facts.pod, .warning, reason: EventReason.unhealthy,
+                message: "\(kind.rawValue) probe errored: \(message)", container: name)
         case .warning(let message):
             around.record(
                 facts.pod, .warning, reason: EventReason.probeWarning,
@@ -427,22 +475,14 @@ actor PodWorker {
             guard !facts.lifecycle.isEnding else { return }
             let probe = kind == .liveness ? container.livenessProbe : container.startupProbe
             let grace = probe?.terminationGracePeriodSeconds ?? facts.pod.spec.terminationGracePeriodSeconds ?? 30
-            facts.containers[name]?.restartGrace = max(grace, 1)
+            facts.containers[name]?.restartGrace = grace
+            facts.containers[name]?.isUnhealthy = true
             facts.containers[name]?.isReady = false
             around.record(
                 facts.pod, reason: EventReason.killing,
                 message: "Container \(name) failed \(kind.rawValue.lowercased()) probe, will be restarted",
                 container: name)
         }
-    }
-}
-
-extension ContainerFacts {
-    /// Without a probe of a kind there is nothing to wait for.
-    fileprivate mutating func settleProbes(of container: Container) {
-        guard isRunning else { return }
-        if container.startupProbe == nil { hasStarted = true }
-        if container.readinessProbe == nil, hasStarted { isReady = true }
     }
 }
 

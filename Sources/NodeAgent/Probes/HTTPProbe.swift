@@ -27,6 +27,30 @@ enum HTTPProbe {
     static let maxRedirects = 10
 
     static func check(_ request: HTTPProbeRequest, timeout: Duration) async -> ProbeOutcome {
+        switch await get(request, timeout: timeout) {
+        case .success(.answer(let code)):
+            (200..<400).contains(code) ? .success() : .failure("HTTP probe failed with statuscode: \(code)")
+        case .success(.elsewhere): .success(warning: "Probe terminated redirects, Response body: ")
+        case .failure(let failure): .failure(failure.message, isRefused: failure.isRefused)
+        }
+    }
+
+    /// What came of a request.
+    enum Answer: Hashable {
+        case answer(code: UInt)
+        /// It was sent on to another host, which is not asked.
+        case elsewhere
+    }
+
+    /// Why there was no answer, in the words of Go's net/http.
+    struct Failure: Error, Hashable {
+        var message: String
+        /// Nobody listens there (yet).
+        var isRefused = false
+    }
+
+    /// Asks, and follows redirects within the host.
+    static func get(_ request: HTTPProbeRequest, timeout: Duration) async -> Result<Answer, Failure> {
         var request = request
         let elapsed = ContinuousClock.now
         for _ in 0..<maxRedirects {
@@ -35,20 +59,13 @@ enum HTTPProbe {
             do {
                 head = try await send(request, timeout: max(left, .milliseconds(1)))
             } catch {
-                return failure(error, request)
+                return .failure(failure(error, request))
             }
-            guard let location = redirect(head) else { return verdict(head) }
-            guard let next = request.following(location) else {
-                return .success(warning: "Probe terminated redirects, Response body: ")
-            }
+            guard let location = redirect(head) else { return .success(.answer(code: head.status.code)) }
+            guard let next = request.following(location) else { return .success(.elsewhere) }
             request = next
         }
-        return .failure("Get \"\(request.url)\": stopped after \(maxRedirects) redirects")
-    }
-
-    private static func verdict(_ head: HTTPResponseHead) -> ProbeOutcome {
-        (200..<400).contains(head.status.code)
-            ? .success() : .failure("HTTP probe failed with statuscode: \(head.status.code)")
+        return .failure(Failure(message: "Get \"\(request.url)\": stopped after \(maxRedirects) redirects"))
     }
 
     /// Where the answer sends the client to (`net/http`: these codes only).
@@ -56,24 +73,23 @@ enum HTTPProbe {
         [301, 302, 303, 307, 308].contains(head.status.code) ? head.headers.first(name: "location") : nil
     }
 
-    private static func failure(_ error: any Error, _ request: HTTPProbeRequest) -> ProbeOutcome {
-        let get = "Get \"\(request.url)\": "
+    private static func failure(_ error: any Error, _ request: HTTPProbeRequest) -> Failure {
+        let timeout = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+        var isRefused = false
+        let words: String
         switch error {
-        case ProbeError.timeout:
-            return .failure(get + "context deadline exceeded (Client.Timeout exceeded while awaiting headers)")
-        case ProbeError.endOfFile: return .failure(get + "EOF")
+        case ProbeError.timeout: words = timeout
+        case ProbeError.endOfFile: words = "EOF"
         case let error as IOError:
-            return .failure(get + "read tcp \(request.authority): read: \(ConnectFailure.words(error.errnoCode))")
+            words = "read tcp \(request.authority): read: \(ConnectFailure.words(error.errnoCode))"
         case let ProbeError.connect(reason):
             let failure = ConnectFailure(reason)
-            if failure.isTimeout {
-                return .failure(get + "context deadline exceeded (Client.Timeout exceeded while awaiting headers)")
-            }
-            return .failure(get + failure.words(host: request.host, port: request.port), isRefused: failure.isRefused)
-        case is HTTPParserError:
-            return .failure(get + "net/http: HTTP/1.x transport connection broken: malformed HTTP response")
-        default: return .failure(get + "\(error)")
+            isRefused = failure.isRefused
+            words = failure.isTimeout ? timeout : failure.words(host: request.host, port: request.port)
+        case is HTTPParserError: words = "net/http: HTTP/1.x transport connection broken: malformed HTTP response"
+        default: words = "\(error)"
         }
+        return Failure(message: "Get \"\(request.url)\": \(words)", isRefused: isRefused)
     }
 
     enum ProbeError: Error {

@@ -5,6 +5,8 @@ enum ProbeOutcome: Sendable, Hashable {
     /// In the kubelet's words, without `Readiness probe failed: `.
     /// - Parameter isRefused: nobody listens there (yet).
     case failure(String, isRefused: Bool = false)
+    /// The probe could not be tried; this says nothing about the container.
+    case unknown(String)
 
     var isSuccess: Bool { if case .success = self { true } else { false } }
 }
@@ -13,10 +15,13 @@ enum ProbeOutcome: Sendable, Hashable {
 enum ProbeTarget: Sendable, Hashable {
     case http(HTTPProbeRequest)
     case tcp(host: String, port: Int)
+    /// To be run in the container: see `ExecProbe`.
+    case command([String])
 
-    /// Tries once, for at most `timeout`.
+    /// Tries once, for at most `timeout`, what is asked over the network.
     func check(timeout: Duration) async -> ProbeOutcome {
         switch self {
+        case .command: .unknown("a command is run in its container")
         case .http(let request): await HTTPProbe.check(request, timeout: timeout)
         case .tcp(let host, let port): await TCPProbe.check(host: host, port: port, timeout: timeout)
         }

@@ -6,6 +6,8 @@ enum ProbeReport: Sendable, Hashable {
     case result(Bool)
     /// One try failed; the message of the event.
     case failed(String)
+    /// One try was not possible, and is not counted.
+    case errored(String)
     /// One try succeeded with something to tell.
     case warning(String)
 }
@@ -51,10 +53,15 @@ struct ProbeRunner: Sendable {
                 continue
             }
             sinceCounted = time.stopwatch()
+            if case .unknown(let message) = outcome {
+                report(.errored(message))
+                do { try await time.sleep(for: max(period - began(), .zero)) } catch { return }
+                continue
+            }
             switch outcome {
             case .success(let warning?): report(.warning(warning))
             case .failure(let message, _): report(.failed(message))
-            case .success(nil): break
+            case .success(nil), .unknown: break
             }
             streak = last == outcome.isSuccess ? streak + 1 : 1
             last = outcome.isSuccess

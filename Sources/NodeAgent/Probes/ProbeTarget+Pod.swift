@@ -7,7 +7,10 @@ extension ProbeTarget {
     ) throws(ReferenceError) {
         if let action = probe.httpGet {
             self = .http(
-                try HTTPProbeRequest(action, container: container, podAddress: podAddress, version: version))
+                try HTTPProbeRequest(
+                    action, container: container, podAddress: podAddress, agent: "kube-probe/\(version)"))
+        } else if let action = probe.exec {
+            self = .command(action.command)
         } else if let action = probe.tcpSocket {
             self = .tcp(
                 host: action.host.isEmpty ? podAddress : action.host, port: try container.number(of: action.port))
@@ -18,13 +21,14 @@ extension ProbeTarget {
 }
 
 extension HTTPProbeRequest {
+    /// - Parameter agent: what the node calls itself.
     init(
-        _ action: HTTPGetAction, container: Container, podAddress: String, version: String
+        _ action: HTTPGetAction, container: Container, podAddress: String, agent: String
     ) throws(ReferenceError) {
         let host = action.host.isEmpty ? podAddress : action.host
         var headers = action.httpHeaders.map { (name: $0.name, value: $0.value) }
-        // The kubelet's own, where the probe does not bring them; empty ones take them away.
-        for (name, value) in [("User-Agent", "kube-probe/\(version)"), ("Accept", "*/*")]
+        // The kubelet's own, where the action does not bring them; empty ones take them away.
+        for (name, value) in [("User-Agent", agent), ("Accept", "*/*")]
         where !headers.contains(where: { $0.name.lowercased() == name.lowercased() }) {
             headers.append((name, value))
         }

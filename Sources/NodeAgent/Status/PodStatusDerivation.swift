@@ -92,7 +92,7 @@ struct PodStatusDerivation {
         status.started = known.isRunning && known.hasStarted
         if let previous = known.previous { status.lastState.terminated = terminated(previous) }
 
-        if let latest = known.latest, latest.end == nil {
+        if let latest = known.latest, latest.end == nil, !known.isInPostStart {
             status.state.running = ContainerStateRunning()
             status.state.running?.startedAt = latest.startedAt.map(Timestamp.init(nanoseconds:))
             status.ready = isInit && !container.isSidecar ? false : known.isReady
@@ -104,7 +104,7 @@ struct PodStatusDerivation {
             status.state.waiting = ContainerStateWaiting()
             status.state.waiting?.reason = waiting.reason
             status.state.waiting?.message = waiting.message
-            if let latest = known.latest { status.lastState.terminated = terminated(latest) }
+            if let latest = known.latest, latest.end != nil { status.lastState.terminated = terminated(latest) }
         } else if let latest = known.latest {
             status.state.terminated = terminated(latest)
             status.ready = isInit && !container.isSidecar && latest.end?.code == 0
@@ -154,7 +154,7 @@ struct PodStatusDerivation {
             default: return (failure.reason, failure.message)
             }
         }
-        guard known.latest != nil else {
+        guard known.latest != nil, !known.isInPostStart else {
             return (spec.initContainers.isEmpty ? WaitingReason.containerCreating : WaitingReason.podInitializing, "")
         }
         if case .wait = decision, !facts.lifecycle.isEnding, let delay = known.backoff.delay {

@@ -42,6 +42,12 @@ enum EventReason {
     static let unhealthy = "Unhealthy"
     static let probeWarning = "ProbeWarning"
     static let sandboxChanged = "SandboxChanged"
+    static let failedPostStartHook = "FailedPostStartHook"
+    static let failedPreStopHook = "FailedPreStopHook"
+    static let hostPortConflict = "HostPortConflict"
+    /// Of the resolver's configuration: more name servers or search paths than can be used.
+    static let dnsConfigForming = "DNSConfigForming"
+    static let missingClusterDNS = "MissingClusterDNS"
     static let resizeStarted = "ResizeStarted"
     static let resizeCompleted = "ResizeCompleted"
     static let resizeDeferred = "ResizeDeferred"

@@ -9,6 +9,8 @@ import PodRuntime
 struct PodVolumes: Sendable {
     let store: VolumeStore
     let client: APIClient
+    let tokens: ServiceAccountTokens
+    let certificates: RootCertificates
     /// Blocking file work has threads of its own.
     let pool: BlockingPool
 
@@ -20,13 +22,24 @@ struct PodVolumes: Sendable {
         var description: String { "MountVolume.SetUp failed for volume \"\(volume)\" : \(reason)" }
     }
 
-    /// Makes every volume of the pod, or finds it made: volume to path on the host. Throws `Failure`.
-    func prepare(_ pod: Pod, fields: DownwardFields) async throws -> [String: String] {
+    /// Where a pod's volumes are.
+    struct Prepared: Sendable, Hashable {
+        /// Volume to path on the host.
         var paths: [String: String] = [:]
+        /// When they have to be prepared again; nanoseconds since 1970.
+        var refreshAt: Int64?
+    }
+
+    /// Makes every volume of the pod, or finds it made; writes anew what has changed. Throws `Failure`.
+    func prepare(_ pod: Pod, fields: DownwardFields) async throws -> Prepared {
+        var prepared = Prepared()
         let group = pod.spec.securityContext?.fsGroup.flatMap(UInt32.init(exactly:))
         for volume in pod.spec.volumes {
             do {
-                paths[volume.name] = try await prepare(volume, of: pod, group: group, fields: fields)
+                let tokens = try await tokens(of: volume, for: pod)
+                prepared.refreshAt = ([prepared.refreshAt] + tokens.values.map(\.refreshAt)).compactMap(\.self).min()
+                prepared.paths[volume.name] = try await prepare(
+                    volume, of: pod, group: group, fields: fields, tokens: tokens.mapValues(\.text))
             } catch let error as ReferenceError {
                 throw Failure(volume: volume.name, reason: error.message)
             } catch let error as APIError {
@@ -35,18 +48,29 @@ struct PodVolumes: Sendable {
                 throw Failure(volume: volume.name, reason: error.message)
             }
         }
-        return paths
+        return prepared
     }
 
-    /// Writes anew what comes from the API; the containers see it.
-    func refresh(_ pod: Pod, fields: DownwardFields) async throws {
-        let group = pod.spec.securityContext?.fsGroup.flatMap(UInt32.init(exactly:))
-        for volume in pod.spec.volumes where Self.isWritten(volume) {
-            _ = try await prepare(volume, of: pod, group: group, fields: fields)
+    /// The tokens that a volume has, by path in it.
+    private func tokens(of volume: Volume, for pod: Pod) async throws -> [String: ServiceAccountTokens.Token] {
+        var found: [String: ServiceAccountTokens.Token] = [:]
+        for source in (volume.projected?.sources ?? []).compactMap(\.serviceAccountToken) {
+            found[source.path] = try await tokens.token(for: pod, source)
         }
+        return found
     }
 
-    /// Whether the pod has volumes that `refresh` may change.
+    /// What a volume's files come from.
+    private func objects(of volume: Volume, namespace: String) async throws -> ReferencedObjects {
+        var names = ObjectNames(volume: volume)
+        guard names.configMaps.contains(RootCertificates.name), let known = certificates[namespace] else {
+            return try await ReferencedObjects.fetch(names, namespace: namespace, client: client)
+        }
+        names.configMaps.remove(RootCertificates.name)
+        return try await ReferencedObjects.fetch(names, namespace: namespace, client: client).adding(known)
+    }
+
+    /// Whether the pod has volumes whose files may change.
     static func needRefresh(_ pod: Pod) -> Bool { pod.spec.volumes.contains(where: isWritten) }
 
     func removeAll(uid: String) async throws {
@@ -58,7 +82,7 @@ struct PodVolumes: Sendable {
     }
 
     private func prepare(
-        _ volume: Volume, of pod: Pod, group: UInt32?, fields: DownwardFields
+        _ volume: Volume, of pod: Pod, group: UInt32?, fields: DownwardFields, tokens: [String: String]
     ) async throws -> String {
         let uid = pod.metadata.uid
         let name = volume.name
@@ -78,9 +102,8 @@ struct PodVolumes: Sendable {
         guard Self.isWritten(volume) else {
             throw ReferenceError(message: "this kind of volume is not supported on this node")
         }
-        let objects = try await ReferencedObjects.fetch(
-            ObjectNames(volume: volume), namespace: pod.metadata.namespace, client: client)
-        let files = try VolumeContent(objects: objects, fields: fields).files(of: volume)
+        let objects = try await objects(of: volume, namespace: pod.metadata.namespace)
+        let files = try VolumeContent(objects: objects, fields: fields, tokens: tokens).files(of: volume)
         return try await pool.run { [store] in
             try store.write(files, pod: uid, name: name, group: group)
             return store.filesPath(pod: uid, name: name)

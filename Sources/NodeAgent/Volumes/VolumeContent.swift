@@ -2,10 +2,12 @@ import Foundation
 import KubernetesAPI
 import PodRuntime
 
-/// The files of a volume that comes from Secrets, ConfigMaps and the pod's own fields.
+/// The files of a volume that comes from Secrets, ConfigMaps, the pod's own fields and its service account.
 struct VolumeContent: Sendable {
     let objects: ReferencedObjects
     let fields: DownwardFields
+    /// Tokens by path in the volume.
+    var tokens: [String: String] = [:]
 
     private static let defaultMode: Int32 = 0o644
 
@@ -33,14 +35,27 @@ struct VolumeContent: Sendable {
                 more += try self.configMap(configMap.name, configMap.items, configMap.optional, mode)
             }
             if let downward = source.downwardAPI { more += try self.downward(downward.items, mode) }
-            if source.serviceAccountToken != nil || source.clusterTrustBundle != nil || source.podCertificate != nil {
-                throw ReferenceError(message: "service account tokens and certificates are not issued on this node")
+            if let wanted = source.serviceAccountToken { more.append(try token(wanted, mode)) }
+            if source.clusterTrustBundle != nil || source.podCertificate != nil {
+                throw ReferenceError(message: "certificates are not issued on this node")
             }
             // Of two sources of one path the later wins.
             files.removeAll { file in more.contains { $0.path == file.path } }
             files += more
         }
         return files
+    }
+
+    /// For the pod's user alone, where there is one; a group that the pod asks for may read it, too.
+    private func token(_ source: ServiceAccountTokenProjection, _ mode: Int32) throws(ReferenceError) -> VolumeFile {
+        guard let token = tokens[source.path] else {
+            throw ReferenceError(message: "no token for \(source.path)")
+        }
+        let user = fields.pod.spec.volumeUser
+        let isOwned = user != nil || fields.pod.spec.securityContext?.fsGroup != nil
+        var file = Self.file(source.path, Array(token.utf8), isOwned ? 0o600 : mode)
+        file.user = user
+        return file
     }
 
     private func secret(
@@ -92,5 +107,14 @@ struct VolumeContent: Sendable {
 
     private static func file(_ path: String, _ content: [UInt8], _ mode: Int32) -> VolumeFile {
         VolumeFile(path: path, content: content, mode: UInt32(clamping: mode))
+    }
+}
+
+extension PodSpec {
+    /// The user that all containers run as, where the pod says so (kubelet: `FsUserFrom`).
+    fileprivate var volumeUser: UInt32? {
+        let users = (initContainers + containers).map { $0.securityContext?.runAsUser ?? securityContext?.runAsUser }
+        guard let first = users.first, let user = first, users.allSatisfy({ $0 == user }) else { return nil }
+        return UInt32(exactly: user)
     }
 }

@@ -13,6 +13,8 @@ final class MemoryTransport: APITransport {
         var next = 0
         /// Requests that are refused with 500: how many more, by verb.
         var failures: [APIRequest.Verb: Int] = [:]
+        /// What is posted to a subresource, by `resource/subresource`.
+        var posts: [String: @Sendable (APIRequest) throws -> JSONValue] = [:]
     }
 
     private let state = Mutex(State())
@@ -22,7 +24,20 @@ final class MemoryTransport: APITransport {
 
     func fail(_ verb: APIRequest.Verb, times: Int) { state.withLock { $0.failures[verb] = times } }
 
+    /// From now on answers what is posted to a subresource such as `serviceaccounts/token`.
+    func answerPosts(to subresource: String, _ answer: @escaping @Sendable (APIRequest) throws -> JSONValue) {
+        state.withLock { $0.posts[subresource] = answer }
+    }
+
     func send(_ request: APIRequest) async throws -> JSONValue {
+        if request.verb == .create,
+            let answer = state.withLock({ state in
+                state.posts["\(request.resource)/\(request.subresource)"]
+            })
+        {
+            state.withLock { $0.requests.append(request) }
+            return try answer(request)
+        }
         var event: (String, JSONValue)?
         let answer: Result<JSONValue, APIError> = state.withLock { state in
             state.requests.append(request)

@@ -43,7 +43,7 @@ struct TestNode: Sendable {
     static func run(
         api: MemoryTransport = MemoryTransport(), clock: ManualClock = ManualClock(), runtime: FakeRuntime? = nil,
         directory name: String? = nil, configure: (inout NodeConfiguration) -> Void = { _ in },
-        topology: CPUTopology = .host,
+        topology: CPUTopology = .host, services: (any ServiceNetwork)? = nil,
         signals: @escaping @Sendable () async -> [EvictionSignal: SignalObservation] = { [:] },
         _ body: (TestNode) async throws -> Void
     ) async throws {
@@ -67,7 +67,7 @@ struct TestNode: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let agent = NodeAgent(
-            client: node.client, runtime: node.runtime, configuration: configuration, logger: logger,
+            client: node.client, runtime: node.runtime, network: services, configuration: configuration, logger: logger,
             time: clock.time, topology: topology, probe: { [probe = node.probe] _, _ in probe.take() },
             signals: signals)
         let running = Task { try await agent.run() }
