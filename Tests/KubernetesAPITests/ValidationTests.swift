@@ -152,12 +152,36 @@ import Testing
             "spec.containers[0].env[0].valueFrom: Invalid value: \"\": may not be specified when `value` is not empty"
         ),
         (
-            #""readinessProbe":{"exec":{"command":["true"]}}"#,
-            "spec.containers[0].readinessProbe.exec: Forbidden: not supported by minikube-lite; use one of httpGet, tcpSocket"
+            #""readinessProbe":{"exec":{"command":[]}}"#,
+            "spec.containers[0].readinessProbe.exec.command: Required value"
         ),
         (
-            #""lifecycle":{"preStop":{"exec":{"command":["true"]}}}"#,
-            "spec.containers[0].lifecycle: Forbidden: not supported by minikube-lite"
+            #""lifecycle":{"preStop":{"exec":{}}}"#,
+            "spec.containers[0].lifecycle.preStop.exec.command: Required value"
+        ),
+        (
+            #""lifecycle":{"postStart":{}}"#,
+            "spec.containers[0].lifecycle.postStart: Required value: must specify a handler type"
+        ),
+        (
+            #""lifecycle":{"preStop":{"exec":{"command":["a"]},"sleep":{"seconds":1}}}"#,
+            "spec.containers[0].lifecycle.preStop.sleep: Forbidden: may not specify more than 1 handler type"
+        ),
+        (
+            #""lifecycle":{"preStop":{"sleep":{"seconds":31}}}"#,
+            "spec.containers[0].lifecycle.preStop.sleep: Invalid value: 31: must be non-negative and less than terminationGracePeriodSeconds (30)"
+        ),
+        (
+            #""lifecycle":{"preStop":{"httpGet":{"path":"/","port":0}}}"#,
+            "spec.containers[0].lifecycle.preStop.httpGet.port: Invalid value: 0: must be between 1 and 65535, inclusive"
+        ),
+        (
+            #""lifecycle":{"stopSignal":"SIGQUIT"}"#,
+            "spec.containers[0].lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`"
+        ),
+        (
+            #""ports":[{"containerPort":80,"hostPort":80,"hostIP":"here"}]"#,
+            "spec.containers[0].ports[0].hostIP: Invalid value: \"here\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
         ),
     ])
     func containers(container: String, message: String) throws {
@@ -166,7 +190,7 @@ import Testing
 
     @Test func whatTheNodeCannotDoIsRefused() throws {
         for (container, path) in [
-            (#""ports":[{"containerPort":80,"hostPort":80}]"#, "ports[0].hostPort"),
+            (#""ports":[{"containerPort":80,"hostPort":80,"protocol":"SCTP"}]"#, "ports[0].hostPort"),
             (
                 #""securityContext":{"seccompProfile":{"type":"Localhost","localhostProfile":"x"}}"#,
                 "securityContext.seccompProfile.type"
@@ -178,10 +202,29 @@ import Testing
             #expect(status.details?.causes.map(\.field) == ["spec.containers[0].\(path)"])
             #expect(status.details?.causes.map(\.reason) == [.fieldValueForbidden])
         }
-        let token = #","volumes":[{"name":"v","projected":{"sources":[{"serviceAccountToken":{"path":"t"}}]}}]"#
+        let bundle =
+            #","volumes":[{"name":"v","projected":{"sources":[{"clusterTrustBundle":{"name":"t","path":"t"}}]}}]"#
         #expect(
-            try refusal(Pod.self, pod("", spec: token))?.details?.causes.map(\.field)
-                == ["spec.volumes[0].projected.sources[0].serviceAccountToken"])
+            try refusal(Pod.self, pod("", spec: bundle))?.details?.causes.map(\.field)
+                == ["spec.volumes[0].projected.sources[0].clusterTrustBundle"])
+    }
+
+    @Test(arguments: [
+        #""lifecycle":{"postStart":{"exec":{"command":["true"]}},"preStop":{"sleep":{"seconds":30}}}"#,
+        #""lifecycle":{"preStop":{"httpGet":{"port":"web"}}},"ports":[{"name":"web","containerPort":80}]"#,
+        #""lifecycle":{"preStop":{"tcpSocket":{"port":80}}}"#,
+        #""livenessProbe":{"exec":{"command":["true"]}}"#,
+        #""ports":[{"containerPort":80,"hostPort":8080,"hostIP":"127.0.0.1"}]"#,
+    ])
+    func whatTheNodeCanDoIsTaken(container: String) throws {
+        #expect(try refusal(Pod.self, pod(container)) == nil)
+        #expect(
+            try refusal(
+                Pod.self,
+                pod(
+                    "",
+                    spec: #","volumes":[{"name":"v","projected":{"sources":[{"serviceAccountToken":{"path":"t"}}]}}]"#))
+                == nil)
     }
 
     @Test(arguments: [

@@ -3,8 +3,9 @@ extension Container {
     static let protocols: [Protocol] = [.sctp, .tcp, .udp]
 
     /// `validateContainerCommon`, and the probes.
+    /// - Parameter pod: the spec that the container is in.
     func validate(
-        volumeNames: Set<String>, usesHostNetwork: Bool, at path: FieldPath, into errors: inout FieldErrors
+        volumeNames: Set<String>, of pod: PodSpec, at path: FieldPath, into errors: inout FieldErrors
     ) {
         if name.isEmpty {
             errors.required(path.child("name"))
@@ -19,7 +20,7 @@ extension Container {
         errors.requireKnown(path.child("imagePullPolicy"), imagePullPolicy, of: Self.pullPolicies)
         errors.requireKnown(
             path.child("terminationMessagePolicy"), terminationMessagePolicy, of: [.file, .fallbackToLogsOnError])
-        validatePorts(usesHostNetwork: usesHostNetwork, at: path.child("ports"), into: &errors)
+        validatePorts(usesHostNetwork: pod.hostNetwork, at: path.child("ports"), into: &errors)
         for (index, variable) in env.enumerated() { variable.validate(at: path.child("env")[index], into: &errors) }
         for (index, source) in envFrom.enumerated() {
             source.validate(at: path.child("envFrom")[index], into: &errors)
@@ -30,6 +31,7 @@ extension Container {
         livenessProbe?.validate(.liveness, at: path.child("livenessProbe"), into: &errors)
         readinessProbe?.validate(.readiness, at: path.child("readinessProbe"), into: &errors)
         startupProbe?.validate(.startup, at: path.child("startupProbe"), into: &errors)
+        lifecycle?.validate(of: pod, at: path.child("lifecycle"), into: &errors)
     }
 
     /// An init container that has to end cannot be probed.
@@ -68,6 +70,7 @@ extension Container {
             }
             if port.hostPort != 0 {
                 errors.requirePort(path.child("hostPort"), port.hostPort)
+                if !port.hostIP.isEmpty { errors.requireAddress(path.child("hostIP"), port.hostIP) }
                 if usesHostNetwork, port.hostPort != port.containerPort {
                     errors.invalid(
                         path.child("containerPort"), port.containerPort,

@@ -101,8 +101,7 @@ extension PodSpec {
         for (field, list, isInit) in [("containers", containers, false), ("initContainers", initContainers, true)] {
             for (index, container) in list.enumerated() {
                 let path = path.child(field)[index]
-                container.validate(
-                    volumeNames: volumeNames, usesHostNetwork: hostNetwork, at: path, into: &errors)
+                container.validate(volumeNames: volumeNames, of: self, at: path, into: &errors)
                 if isInit { container.validateAsInitContainer(at: path, into: &errors) }
                 container.resizePolicy.validate(
                     restartPolicy: restartPolicy, at: path.child("resizePolicy"), into: &errors)

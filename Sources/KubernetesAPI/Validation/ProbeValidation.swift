@@ -35,7 +35,7 @@ extension Probe {
 }
 
 extension HTTPGetAction {
-    fileprivate func validate(at path: FieldPath, into errors: inout FieldErrors) {
+    func validate(at path: FieldPath, into errors: inout FieldErrors) {
         if self.path.isEmpty { errors.required(path.child("path")) }
         errors.requirePort(path.child("port"), port)
         errors.requireKnown(path.child("scheme"), scheme, of: [.http, .https])

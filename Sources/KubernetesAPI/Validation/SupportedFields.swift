@@ -11,7 +11,7 @@ public enum SupportedFields {
     ]
 
     /// What a projected volume is made of.
-    public static let projectedSources: Set<String> = ["secret", "configMap", "downwardAPI"]
+    public static let projectedSources: Set<String> = ["secret", "configMap", "downwardAPI", "serviceAccountToken"]
 
     /// Members of a pod's spec that are refused.
     public static let refusedPodFields = [
@@ -24,14 +24,14 @@ public enum SupportedFields {
     ]
 
     /// Members of a container that are refused.
-    public static let refusedContainerFields = ["lifecycle", "volumeDevices", "restartPolicyRules"]
+    public static let refusedContainerFields = ["volumeDevices", "restartPolicyRules"]
 
     /// Members of a pod's and a container's security context that are refused, and those without effect.
     public static let refusedSecurityFields = ["windowsOptions"]
     public static let ignoredSecurityFields = ["seLinuxOptions", "appArmorProfile"]
 
     /// The handlers that probes may have.
-    public static let probeHandlers: Set<String> = ["httpGet", "tcpSocket"]
+    public static let probeHandlers: Set<String> = ["exec", "httpGet", "tcpSocket"]
 
     static func instead(_ supported: Set<String>) -> String {
         "\(detail); use one of \(supported.sorted().joined(separator: ", "))"
@@ -56,10 +56,9 @@ extension PodSpec {
                 let path = path.child(field)[index]
                 container.forbidUnsupported(at: path, into: &errors)
                 guard !hostNetwork else { continue }
-                for (number, port) in container.ports.enumerated() where port.hostPort != 0 {
+                for (number, port) in container.ports.enumerated() where port.hostPort != 0 && port.protocol == .sctp {
                     errors.forbidden(
-                        path.child("ports")[number].child("hostPort"),
-                        "\(SupportedFields.detail) unless `hostNetwork` is true")
+                        path.child("ports")[number].child("hostPort"), "SCTP is \(SupportedFields.detail)")
                 }
             }
         }
@@ -78,9 +77,6 @@ extension PodSpec {
         }
         if !["", "default-scheduler"].contains(schedulerName) {
             warn(path.child("schedulerName"), "there is one scheduler")
-        }
-        if automountServiceAccountToken == true {
-            warn(path.child("automountServiceAccountToken"), "no tokens are mounted")
         }
         for field in SupportedFields.ignoredSecurityFields where members[path: "securityContext", field] != nil {
             warn(path.child("securityContext").child(field))
@@ -127,10 +123,9 @@ extension Container {
             errors.forbidden(path.child("resources").child("claims"), SupportedFields.detail)
         }
         for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
-            for handler in ["exec", "grpc"]
-            where !SupportedFields.probeHandlers.contains(handler) && members[path: probe, handler] != nil {
+            if members[path: probe, "grpc"] != nil {
                 errors.forbidden(
-                    path.child(probe).child(handler), SupportedFields.instead(SupportedFields.probeHandlers))
+                    path.child(probe).child("grpc"), SupportedFields.instead(SupportedFields.probeHandlers))
             }
         }
         for (index, variable) in env.enumerated() where variable.valueFrom?.fileKeyRef != nil {
