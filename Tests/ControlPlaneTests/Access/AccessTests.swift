@@ -336,6 +336,83 @@ import Testing
         return pod
     }
 
+    @Test func aPodIsGivenWhatItNeedsToReachTheAPI() async throws {
+        try await TestCluster.run { cluster in
+            let path = "/var/run/secrets/kubernetes.io/serviceaccount"
+            var wanted = pod("web")
+            var (first, second) = (wanted.spec.containers[0], wanted.spec.containers[0])
+            (first.name, second.name) = ("init", "own")
+            var (volume, mount) = (Volume(), VolumeMount())
+            (volume.name, volume.emptyDir) = ("mine", EmptyDirVolumeSource())
+            (mount.name, mount.mountPath) = ("mine", path)
+            second.volumeMounts = [mount]
+            (wanted.spec.initContainers, wanted.spec.volumes) = ([first], [volume])
+            wanted.spec.containers.append(second)
+            let made = try await cluster.client.create(wanted)
+            let access = try #require(made.spec.volumes.last)
+            #expect(access.name.wholeMatch(of: /kube-api-access-[bcdfghjklmnpqrstvwxz2-9]{5}/) != nil)
+            #expect(
+                access.json["projected"] == [
+                    "sources": [
+                        ["serviceAccountToken": ["expirationSeconds": 3607, "path": "token"]],
+                        ["configMap": ["items": [["key": "ca.crt", "path": "ca.crt"]], "name": "kube-root-ca.crt"]],
+                        [
+                            "downwardAPI": [
+                                "items": [
+                                    [
+                                        "fieldRef": ["apiVersion": "v1", "fieldPath": "metadata.namespace"],
+                                        "path": "namespace",
+                                    ]
+                                ]
+                            ]
+                        ],
+                    ], "defaultMode": 420,
+                ])
+            let mounts = (made.spec.initContainers + made.spec.containers).map { $0.volumeMounts }
+            for mount in [mounts[0], mounts[1]] {
+                #expect(mount.map(\.name) == [access.name] && mount.map(\.mountPath) == [path])
+                #expect(mount.allSatisfy { $0.readOnly })
+            }
+            #expect(mounts[2].map(\.name) == ["mine"])
+            // The token that the node asks for is good for long, and says when a newer one should have been read.
+            var request = TokenRequest()
+            request.spec.expirationSeconds = 3607
+            var reference = BoundObjectReference()
+            (reference.kind, reference.apiVersion) = ("Pod", "v1")
+            (reference.name, reference.uid) = ("web", made.metadata.uid)
+            request.spec.boundObjectRef = reference
+            let answer = try TokenRequest(
+                json: try await cluster.plane.transport.send(
+                    APIRequest(
+                        verb: .create, group: "", version: "v1", resource: "serviceaccounts", namespace: "default",
+                        name: "default", subresource: "token", body: request.json)))
+            let payload = try #require(Base64URL.decode(answer.status.token.split(separator: ".")[1]))
+            let claims = try #require(TokenClaims(json: try JSONParser.parse(payload)))
+            #expect(claims.warnAfter == claims.issuedAt + 3607 && claims.expiresAt == claims.issuedAt + 365 * 86400)
+            #expect(answer.status.expirationTimestamp?.seconds == claims.warnAfter)
+            #expect(claims.pod?.uid == made.metadata.uid)
+        }
+    }
+
+    @Test func whoAsksForNoTokenGetsNone() async throws {
+        try await TestCluster.run { cluster in
+            var refusing = pod("a")
+            refusing.spec.automountServiceAccountToken = false
+            #expect(try await cluster.client.create(refusing).spec.volumes.isEmpty)
+            var account = ServiceAccount()
+            (account.metadata.name, account.metadata.namespace) = ("quiet", "default")
+            account.automountServiceAccountToken = false
+            _ = try await cluster.client.create(account)
+            var quiet = pod("b")
+            quiet.spec.serviceAccountName = "quiet"
+            #expect(try await cluster.client.create(quiet).spec.volumes.isEmpty)
+            // The pod has the last word.
+            quiet.metadata.name = "c"
+            quiet.spec.automountServiceAccountToken = true
+            #expect(try await cluster.client.create(quiet).spec.volumes.count == 1)
+        }
+    }
+
     @Test func aPodHasAnAccountThatIsThere() async throws {
         try await TestCluster.run { cluster in
             var pod = pod("web")
