@@ -3,6 +3,7 @@ import Foundation
 /// Asks a resolver for an address over UDP, again and again: each client waits for its answer before it asks again.
 struct NameLoad: Sendable {
     let resolver: String
+    var port: UInt16 = 53
     let name: String
 
     struct Result: Sendable {
@@ -36,7 +37,7 @@ struct NameLoad: Sendable {
 
     /// On a thread of its own: these calls block.
     private func loop(until end: Int64, first: UInt16) throws -> [Double] {
-        guard let target = SocketTarget(address: resolver, port: 53) else {
+        guard let target = SocketTarget(address: resolver, port: port) else {
             throw BenchmarkError("\(resolver): no address")
         }
         let descriptor = socket(target.family, Int32(SOCK_DGRAM.rawValue), 0)
