@@ -28,6 +28,8 @@ extension TablesMessage {
             message.nested(9 | nestedFlag) { $0.attribute(1, big(UInt32(size))) }
         }
         message.attribute(10, big(set.number))
+        // For nft(8): a number's bytes are in the host's order (NFTNL_UDATA_SET_KEYBYTEORDER).
+        if set.key == [.number] { message.attribute(13, [0, 4] + TablesElement.number(1)) }
         return message
     }
 

@@ -41,6 +41,8 @@ final class RoutingNode: Sendable {
             """
             ip link add uplink type veth peer name eth0 netns \(client.id)
             ip addr add 192.0.2.1/24 dev uplink; ip addr add 2001:db8::1/64 dev uplink nodad; ip link set uplink up
+            # Refusals are counted here, one after the other.
+            echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit
             """)
         try await client.command(
             """
