@@ -11,6 +11,9 @@ import Synchronization
 /// (`PodFacts`) say what to do next (`PodPlan`); `PodExecutor` does it through the runtime; what came of it is a message
 /// to the worker, which derives the status (`PodStatusDerivation`) and has it written (`PodStatusWriter`).
 public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEndpoint {
+    /// The gauge of services that have routes in the kernel.
+    public static let routedServicesMetric = ServiceProxy.routedServicesMetric
+
     private let client: APIClient
     private let runtime: any Runtime
     /// Where connections to services are led by; nil on a node that routes none.

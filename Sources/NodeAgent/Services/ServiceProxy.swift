@@ -218,13 +218,17 @@ final class ServiceProxy: ServiceNetwork {
     }
 
     func podIsGone(_ uid: String) async {
-        let demanded = change { state in
+        let demanded = change { state -> UInt64? in
+            let isRouted = state.table.isListed(uid) || state.table.hasHostPorts(uid)
             state.table.depart(uid, .gone)
             state.table.releaseHostPorts(uid)
-            return state.demanded
+            return isRouted ? state.demanded : nil
         }
-        await waitForKernel(demanded)
+        if let demanded { await waitForKernel(demanded) }
     }
+
+    /// Returns when the kernel does what follows from everything that was told until now.
+    func settle() async { await waitForKernel(state.withLock { $0.demanded }) }
 
     /// How many pods that leave wait until every slice says so.
     var departing: Int { state.withLock { $0.waitingForSlices.count } }

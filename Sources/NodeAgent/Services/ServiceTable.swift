@@ -167,6 +167,8 @@ struct ServiceTable {
         stale.insert(.pod(uid))
     }
 
+    func hasHostPorts(_ uid: String) -> Bool { hostPorts[uid] != nil }
+
     mutating func releaseHostPorts(_ uid: String) {
         if hostPorts.removeValue(forKey: uid) != nil { stale.insert(.pod(uid)) }
     }
