@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import KubernetesAPI
+import NodeAgent
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -60,9 +61,19 @@ struct StatusCommand: AsyncParsableCommand {
         let phases = Dictionary(grouping: pods) { $0.status.phase.rawValue }
         let counts = phases.sorted { $0.key < $1.key }.map { "\($0.value.count) \($0.key)" }
         Console.line("pods         \(counts.isEmpty ? "none" : counts.joined(separator: ", "))")
+        let metrics = String(decoding: try await transport.get("/metrics"), as: UTF8.self)
+        Console.line("services     \(Self.routedServices(metrics).map { "\($0) routed" } ?? "not routed yet")")
         let isReady = nodes.contains { node in
             node.status.conditions.contains { $0.type == .ready && $0.status == .true }
         }
         guard isReady else { throw CommandFailure("") }
+    }
+
+    /// What the agent's gauge says; nil where nothing has been put in force yet.
+    static func routedServices(_ metrics: String) -> Int? {
+        for line in metrics.split(separator: "\n") where line.hasPrefix("\(NodeAgent.routedServicesMetric) ") {
+            return line.split(separator: " ").last.flatMap { Double($0) }.map { Int($0) }
+        }
+        return nil
     }
 }
