@@ -13,7 +13,7 @@ struct ServiceMeasurements: Sendable {
 
     func all() async throws -> [Figure] {
         var figures: [Figure] = []
-        for step in [readiness, slices, load, names] as [() async throws -> [Figure]] {
+        for step in [readiness, slices, load] as [() async throws -> [Figure]] {
             let made = try await step()
             for figure in made { progress("\(figure.name): \(Figure.text(figure.median)) \(figure.unit)") }
             figures += made
@@ -175,32 +175,6 @@ struct ServiceMeasurements: Sendable {
     }
 
     private static func host(_ address: String) -> String { address.contains(":") ? "[\(address)]" : address }
-
-    // MARK: Names
-
-    /// The address of a service, asked of the cluster's resolver by its own address.
-    private func names() async throws -> [Figure] {
-        let resolver = try clusterAddress(
-            try await node.client.get(Service.self, "kube-dns", namespace: "kube-system"))
-        let name = "kubernetes.default.svc.cluster.local"
-        // One that waits for each answer tells the latency, many at once tell the rate.
-        _ = try await NameLoad(resolver: resolver, name: name).run(clients: 1, seconds: 1)
-        var one: [Double] = []
-        var tail: [Double] = []
-        var rates: [Double] = []
-        for _ in 0..<max(pairs / 2, 3) {
-            let alone = try await NameLoad(resolver: resolver, name: name).run(clients: 1, seconds: Double(seconds))
-            let many = try await NameLoad(resolver: resolver, name: name).run(clients: 16, seconds: Double(seconds))
-            one.append(alone.median)
-            tail.append(alone.p99)
-            rates.append(many.answersPerSecond)
-        }
-        return [
-            Figure(name: "DNS answer, p50 of one client", unit: "us", samples: one),
-            Figure(name: "DNS answer, p99 of one client", unit: "us", samples: tail),
-            Figure(name: "DNS answers, 16 clients", unit: "answers/s", samples: rates),
-        ]
-    }
 
     // MARK: Objects
 

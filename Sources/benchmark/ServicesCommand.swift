@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import KubernetesAPI
 
-/// Services as clients meet them: what a cluster address costs, how soon a change is in force, and names.
+/// Services as clients meet them: what a cluster address costs, and how soon a change is in force.
 struct ServicesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "services", abstract: "Measure services of a running node: needs root, wrk and nsenter.")
