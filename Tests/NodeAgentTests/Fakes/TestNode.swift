@@ -42,7 +42,8 @@ struct TestNode: Sendable {
     /// - Parameter name: the folder that its state is kept in; nil for one that goes with it.
     static func run(
         api: MemoryTransport = MemoryTransport(), clock: ManualClock = ManualClock(), runtime: FakeRuntime? = nil,
-        directory name: String? = nil, configure: (inout NodeConfiguration) -> Void = { _ in },
+        routing: (any ServiceRouting)? = nil, directory name: String? = nil,
+        configure: (inout NodeConfiguration) -> Void = { _ in },
         topology: CPUTopology = .host, services: (any ServiceNetwork)? = nil,
         signals: @escaping @Sendable () async -> [EvictionSignal: SignalObservation] = { [:] },
         _ body: (TestNode) async throws -> Void
@@ -67,7 +68,8 @@ struct TestNode: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let agent = NodeAgent(
-            client: node.client, runtime: node.runtime, network: services, configuration: configuration, logger: logger,
+            client: node.client, runtime: node.runtime, routing: routing, network: services,
+            configuration: configuration, logger: logger,
             time: clock.time, topology: topology, probe: { [probe = node.probe] _, _ in probe.take() },
             signals: signals)
         let running = Task { try await agent.run() }

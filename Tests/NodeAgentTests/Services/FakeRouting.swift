@@ -11,6 +11,7 @@ final class FakeRouting: ServiceRouting {
     private struct State {
         var calls: [Call] = []
         var routes: [String: ServiceRoute] = [:]
+        var first: [ServiceRoute] = []
         var isHolding = false
         var held: [CheckedContinuation<Void, Never>] = []
         var failures: [RuntimeError] = []
@@ -28,6 +29,9 @@ final class FakeRouting: ServiceRouting {
     var ids: [String] { state.withLock { $0.routes.keys.sorted() } }
     /// `address:port` of the backends in force.
     func targets(_ id: String) -> [String]? { state.withLock { $0.routes[id]?.targets } }
+
+    /// Those that the first call brought, whatever became of them.
+    func firstTargets(_ id: String) -> [String]? { state.withLock { $0.first.first { $0.id == id }?.targets } }
 
     /// From now on calls are not answered, until `release`.
     func hold() { state.withLock { $0.isHolding = true } }
@@ -62,6 +66,7 @@ final class FakeRouting: ServiceRouting {
     func wait(forCalls count: Int) async { await wait { $0.count >= count } }
 
     func replaceAll(_ routes: [ServiceRoute]) async throws {
+        state.withLock { if $0.calls.isEmpty { $0.first = routes } }
         try await perform(.all(routes.map(\.id).sorted())) { state in
             state.routes = Dictionary(routes.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
         }

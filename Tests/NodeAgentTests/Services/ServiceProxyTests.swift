@@ -54,7 +54,7 @@ private struct TestProxy: Sendable {
     }
 
     /// Everything that was told until now is in force.
-    func settle() async { await proxy.podIsGone("nobody") }
+    func settle() async { await proxy.settle() }
 
     func put(_ slice: EndpointSlice) { proxy.take(.added(slice)) }
 
@@ -210,6 +210,15 @@ private struct TestProxy: Sendable {
             test.put(.test([.test("10.244.0.2"), .test("10.244.0.3"), .test("10.244.0.4")]))
             await test.settle()
             #expect(test.targets == ["10.244.0.3:8080", "10.244.0.4:8080"])
+        }
+    }
+
+    @Test func whoWasInNoServiceGoesWithoutAWait() async throws {
+        try await TestProxy.run(slices: [.test([.test("10.244.0.3")])]) { test in
+            test.routing.hold()
+            test.put(.test([.test("10.244.0.4")]))
+            await test.proxy.podIsGone("pod-10.244.0.2")
+            test.routing.release()
         }
     }
 
