@@ -90,6 +90,11 @@ public final class ControlPlane: ServiceLifecycle.Service {
             var namespace = Namespace()
             namespace.metadata.name = name
             _ = try await client.create(namespace)
+            // Its controller would make it: a pod that is created at once may not wait for that.
+            var account = ServiceAccount()
+            account.metadata.name = NamespaceDefaultsController.serviceAccount
+            account.metadata.namespace = name
+            _ = try await client.create(account)
         }
     }
 

@@ -1,5 +1,6 @@
 import ControlPlane
 import Foundation
+import InternetAddress
 import KubernetesAPI
 import Logging
 import ServiceLifecycle
@@ -23,19 +24,36 @@ struct TestCluster {
     }
 
     /// Starts one, runs the test, and stops it.
-    static func run(_ test: (TestCluster) async throws -> Void) async throws {
+    ///
+    /// - Parameters:
+    ///   - serviceRanges: in CIDR notation; the default one where there are none.
+    ///   - gateways: addresses that the API listens on besides.
+    static func run(
+        serviceRanges: [String] = [], nodePorts: ClosedRange<Int>? = nil, gateways: [String] = [],
+        _ test: (TestCluster) async throws -> Void
+    ) async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
             "minikube-lite-server-\(UUID().uuidString.prefix(8))"
         ).path
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        try await run(in: directory, test)
+        try await run(
+            in: directory,
+            configured: {
+                if !serviceRanges.isEmpty { $0.serviceRanges = serviceRanges.compactMap { IPRange($0) } }
+                if let nodePorts { $0.nodePorts = nodePorts }
+                $0.gateways = gateways.compactMap { IPAddress($0) }
+            }, test)
     }
 
-    static func run(in directory: String, _ test: (TestCluster) async throws -> Void) async throws {
+    static func run(
+        in directory: String, configured: (inout ControlPlaneConfiguration) -> Void = { _ in },
+        _ test: (TestCluster) async throws -> Void
+    ) async throws {
         var logger = Logger(label: "test")
         logger.logLevel = .warning
         var configuration = ControlPlaneConfiguration(dataDirectory: directory, listenPort: 0)
         configuration.adminKubeconfigPath = directory + "/admin.kubeconfig"
+        configured(&configuration)
         let plane = try await ControlPlane(configuration: configuration, logger: logger)
         let group = ServiceGroup(services: [plane], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in

@@ -116,7 +116,6 @@ import Testing
             service["spec"]
                 == [
                     "type": "ClusterIP", "sessionAffinity": "None", "internalTrafficPolicy": "Cluster",
-                    "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack",
                     "ports": [["port": 80, "protocol": "TCP", "targetPort": 80]],
                 ])
     }

@@ -155,3 +155,72 @@ import Testing
         #expect(Tables.row(of: object, kind: kind, now: Self.now).cells == ["x", 1, "<unknown>"])
     }
 }
+
+/// `kubectl get` of Services and their endpoints, as the API server prints them.
+@Suite struct ServiceTableTests {
+    private func cells(_ kind: String, group: String = "", _ text: String) throws -> [JSONValue] {
+        Tables.row(
+            of: try JSONParser.parse(text.utf8), kind: GroupVersionKind(group: group, version: "v1", kind: kind),
+            now: Timestamp(seconds: 1_800_000_000)
+        ).cells
+    }
+
+    @Test(arguments: [
+        (
+            #""spec":{"type":"LoadBalancer","clusterIP":"10.96.0.7","externalIPs":["192.0.2.9"],"ports":[{"port":80,"nodePort":30080,"protocol":"TCP"}]},"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.2"}]}}"#,
+            ["LoadBalancer", "10.96.0.7", "192.0.2.2,192.0.2.9", "80:30080/TCP"]
+        ),
+        (
+            #""spec":{"type":"LoadBalancer","clusterIP":"10.96.0.7","ports":[{"port":80,"protocol":"TCP"}]}"#,
+            ["LoadBalancer", "10.96.0.7", "<pending>", "80/TCP"]
+        ),
+        (
+            #""spec":{"type":"ExternalName","externalName":"example.com"}"#,
+            ["ExternalName", "<none>", "example.com", "<none>"]
+        ),
+        (
+            #""spec":{"type":"ClusterIP","clusterIP":"None","clusterIPs":["None"]}"#,
+            ["ClusterIP", "None", "<none>", "<none>"]
+        ),
+        (
+            #""spec":{"type":"ClusterIP","clusterIP":"10.96.0.10","ports":[{"port":53,"protocol":"UDP"},{"port":53,"protocol":"TCP"}]}"#,
+            ["ClusterIP", "10.96.0.10", "<none>", "53/UDP,53/TCP"]
+        ),
+    ])
+    func services(members: String, expected: [String]) throws {
+        #expect(
+            try cells("Service", #"{"metadata":{"name":"s"},\#(members)}"#)[1...4] == expected.map { .string($0) }[...])
+    }
+
+    @Test(arguments: [
+        ("[]", "<none>"),
+        (
+            #"[{"addresses":[{"ip":"10.244.0.2"},{"ip":"10.244.0.3"}],"ports":[{"port":80}]}]"#,
+            "10.244.0.2:80,10.244.0.3:80"
+        ),
+        (#"[{"notReadyAddresses":[{"ip":"10.244.0.2"}],"ports":[{"port":80}]}]"#, ""),
+        (#"[{"addresses":[{"ip":"fd00::2"}],"ports":[{"port":80}]}]"#, "[fd00::2]:80"),
+        (#"[{"addresses":[{"ip":"10.244.0.2"}]}]"#, "10.244.0.2"),
+        (
+            #"[{"addresses":[{"ip":"10.0.0.1"},{"ip":"10.0.0.2"}],"ports":[{"port":80},{"port":81}]}]"#,
+            "10.0.0.1:80,10.0.0.2:80,10.0.0.1:81 + 1 more..."
+        ),
+    ])
+    func endpoints(subsets: String, expected: String) throws {
+        #expect(
+            try cells("Endpoints", #"{"metadata":{"name":"s"},"subsets":\#(subsets)}"#)
+                == ["s", .string(expected), "<unknown>"])
+    }
+
+    @Test(arguments: [
+        (#""addressType":"IPv4""#, ["IPv4", "<unset>", "<unset>"]),
+        (
+            #""addressType":"IPv4","ports":[{"name":"","port":80}],"endpoints":[{"addresses":["10.0.0.1"]},{"addresses":["10.0.0.2"]},{"addresses":["10.0.0.3"]},{"addresses":["10.0.0.4"]}]"#,
+            ["IPv4", "80", "10.0.0.1,10.0.0.2,10.0.0.3 + 1 more..."]
+        ),
+    ])
+    func slices(members: String, expected: [String]) throws {
+        let row = try cells("EndpointSlice", group: "discovery.k8s.io", #"{"metadata":{"name":"s-x"},\#(members)}"#)
+        #expect(row == ["s-x"] + expected.map { .string($0) } + ["<unknown>"])
+    }
+}

@@ -322,28 +322,6 @@ import Testing
                 == true)
     }
 
-    @Test func services() throws {
-        func service(_ spec: String) throws -> String? {
-            try refusal(Service.self, #"{"metadata":{"name":"s","namespace":"d"},"spec":{\#(spec)}}"#)?.message
-        }
-        #expect(try service(#""ports":[{"port":80}]"#) == nil)
-        #expect(try service(#""clusterIP":"None""#) == nil)
-        #expect(try service("") == "Service \"s\" is invalid: spec.ports: Required value")
-        #expect(
-            try service(#""ports":[{"port":80},{"port":81,"name":"b"}]"#)
-                == "Service \"s\" is invalid: spec.ports[0].name: Required value")
-        #expect(
-            try service(#""ports":[{"port":80,"nodePort":30000}]"#)
-                == "Service \"s\" is invalid: spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"
-        )
-        #expect(
-            try service(#""type":"Odd","ports":[{"port":80}]"#)?.contains("spec.type: Unsupported value: \"Odd\"")
-                == true)
-        #expect(
-            try service(#""clusterIP":"10.0.0.256","ports":[{"port":80}]"#)?.contains("must be a valid IP address")
-                == true)
-    }
-
     // MARK: Updates
 
     private func updateRefusal<Object: KubernetesObject>(

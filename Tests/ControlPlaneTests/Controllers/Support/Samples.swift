@@ -81,6 +81,7 @@ struct ControllerTestbed: Sendable {
     /// Runs the controllers and the node beside the body.
     static func run(
         time: TimeSource = .system, nodeGracePeriod: Duration = .seconds(1_000_000), rootCertificate: String? = nil,
+        clusterServices: ClusterServices? = nil,
         pause: @escaping @Sendable (Pod) async -> Void = { _ in },
         _ body: @escaping @Sendable (ControllerTestbed) async throws -> Void
     ) async throws {
@@ -88,7 +89,7 @@ struct ControllerTestbed: Sendable {
         _ = try await cluster.client.create(Sample.node())
         let controllers = ControllerSet(
             client: cluster.client, logger: Logger(label: "test"), rootCertificate: rootCertificate,
-            nodeGracePeriod: nodeGracePeriod, time: time)
+            nodeGracePeriod: nodeGracePeriod, clusterServices: clusterServices, time: time)
         let kubelet = FakeKubelet(client: cluster.client, time: time, pause: pause)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await controllers.run() }
