@@ -58,7 +58,7 @@ extension EndToEnd.Services {
             try await lab.apply(pod("before"))
             try await lab.wait("jsonpath={.status.phase}=Succeeded", "pod/before")
             let before = try await lab.node.kubectl("logs", "before")
-            #expect(before.lines.first == "version v1.36.0", "\(before)")
+            #expect(before.lines.first?.hasPrefix("version v1.") == true, "\(before)")
             let wording =
                 #"pods is forbidden: User \"system:serviceaccount:default:default\" cannot list resource \"pods\" in API "#
                 + #"group \"\" in the namespace \"default\""#
