@@ -87,7 +87,8 @@ public final class NodeAgent: ServiceLifecycle.Service, PodLogSource, KubeletEnd
             client: client, tokens: ServiceAccountTokens(client: client, time: time, logger: logger),
             certificates: certificates, pool: BlockingPool(name: "volumes", threads: 2))
         let ledger = NodeLedger(
-            admission: NodeAdmission(allocatable: facts.allocatable, labels: facts.labels),
+            admission: NodeAdmission(
+                allocatable: facts.allocatable, labels: facts.labels, sysctls: configuration.sysctls),
             translation: CgroupTranslation(
                 options: configuration.limits,
                 host: CgroupTranslation.Host(runtime.capabilities, allocatable: facts.allocatable)),

@@ -46,6 +46,8 @@ public struct NodeConfiguration: Sendable {
     public var runtimeVersion: String
     /// How often every pod is looked at again though nothing happened. A safety net, not a way to learn of things.
     public var resyncPeriod: Duration
+    /// The kernel parameters that pods may set.
+    public var sysctls = SysctlAllowlist()
     /// More labels of the Node object.
     public var labels: [String: String]
 

@@ -42,7 +42,7 @@ public final class PodRuntime: Runtime {
             return (cgroups, try ShimImage(path: configuration.shimExecutable))
         }
         let network = try PodNetwork(
-            bridge: configuration.bridge, ranges: configuration.podCIDRs,
+            bridge: configuration.bridge, ranges: configuration.podCIDRs, services: configuration.serviceRanges,
             stateDirectory: configuration.runDirectory + "/network")
         for change in try await network.setUpBridge() { logger.info("network", metadata: ["changed": "\(change)"]) }
         let filter: DeviceFilter?

@@ -21,6 +21,12 @@ import Testing
         #expect(again.podRanges == flags.podRanges && again.serviceRanges == flags.serviceRanges)
     }
 
+    @Test func `unsafe sysctls are passed on`() throws {
+        let options = try NodeOptions.parse(["--allowed-unsafe-sysctls", "kernel.msg*,net.core.somaxconn"])
+        #expect(try NodeOptions.parse(options.words).network.sysctls == options.network.sysctls)
+        #expect(options.network.sysctls != NetworkFlags.defaults?.sysctls)
+    }
+
     /// Each refusal names the flag that is wrong.
     @Test(arguments: [
         (["--pod-cidr", "10.0.0.0/33"], "--pod-cidr"), (["--pod-cidr", "10.0.0.1/24"], "--pod-cidr"),
@@ -35,6 +41,7 @@ import Testing
         (["--service-node-port-range", "80-90"], "--service-node-port-range"),
         (["--resolv-conf", "/nowhere/resolv.conf"], "--resolv-conf"),
         (["--cluster-domain", "Cluster_Local"], "--cluster-domain"),
+        (["--allowed-unsafe-sysctls", "vm.swappiness"], "--allowed-unsafe-sysctls"),
     ]) func `wrong values are refused with the flag's name`(_ words: [String], _ said: String) {
         let error = #expect(throws: (any Error).self) { try NodeOptions.parse(words) }
         #expect(error.map { NodeOptions.message(for: $0) }?.contains(said) == true)

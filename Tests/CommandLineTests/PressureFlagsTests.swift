@@ -96,7 +96,8 @@ import Testing
             \t}
             }
             """
-        #expect(Examination.droppingChains(text) == ["ip filter FORWARD"])
-        #expect(Examination.droppingChains("").isEmpty)
+        #expect(Examination.droppingChains(text, hook: "forward") == ["ip filter FORWARD"])
+        #expect(Examination.droppingChains(text, hook: "input") == ["ip filter INPUT"])
+        #expect(Examination.droppingChains("", hook: "forward").isEmpty)
     }
 }

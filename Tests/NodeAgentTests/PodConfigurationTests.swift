@@ -85,4 +85,39 @@ struct PodConfigurationTests {
             admission.rejection(of: .test { $0.spec.nodeSelector = ["disk": "hdd"] }, others: [])?.reason
                 == "NodeAffinity")
     }
+
+    /// The kubelet's list and words.
+    @Test(
+        arguments: [
+            ("net.ipv4.tcp_syncookies", false, nil), ("net/ipv4/tcp_syncookies", false, nil),
+            ("kernel.msgmax", false, "forbidden sysctl: \"kernel.msgmax\" not allowlisted"),
+            ("net.core.somaxconn", false, "forbidden sysctl: \"net.core.somaxconn\" not allowlisted"),
+            ("net.ipv4.conf.eth0.forwarding", false, nil),
+            (
+                "net.ipv4.tcp_syncookies", true,
+                "forbidden sysctl: \"net.ipv4.tcp_syncookies\" not allowed with host net enabled"
+            ),
+            ("vm.swappiness", false, "forbidden sysctl: \"vm.swappiness\" not allowlisted"),
+        ] as [(String, Bool, String?)])
+    func sysctls(_ name: String, hostNetwork: Bool, problem: String?) throws {
+        let list = try #require(SysctlAllowlist(unsafe: ["net.ipv4.conf.*"]))
+        let admission = NodeAdmission(allocatable: [:], labels: [:], sysctls: list)
+        let pod = Pod.test {
+            var sysctl = Sysctl()
+            sysctl.name = name
+            sysctl.value = "1"
+            var context = PodSecurityContext()
+            context.sysctls = [sysctl]
+            $0.spec.securityContext = context
+            $0.spec.hostNetwork = hostNetwork
+        }
+        let rejection = admission.rejection(of: pod, others: [])
+        #expect(rejection?.problem == problem)
+        #expect(rejection?.reason == problem.map { _ in "SysctlForbidden" })
+    }
+
+    @Test func onlyParametersOfAPodsNamespacesCanBeAllowed() {
+        #expect(SysctlAllowlist(unsafe: ["kernel.msg*", "net.core.somaxconn", "fs.mqueue.*"]) != nil)
+        #expect(SysctlAllowlist(unsafe: ["vm.swappiness"]) == nil && SysctlAllowlist(unsafe: ["*"]) == nil)
+    }
 }

@@ -241,7 +241,7 @@ struct VocabularyTests {
         #expect(ConditionReason.containersNotReady == "ContainersNotReady")
         #expect(ConditionReason.containersNotInitialized == "ContainersNotInitialized")
         #expect(ConditionReason.readinessGatesNotReady == "ReadinessGatesNotReady")
-        #expect(PodReason.nodeAffinity == "NodeAffinity")
+        #expect(PodReason.nodeAffinity == "NodeAffinity" && PodReason.sysctlForbidden == "SysctlForbidden")
         #expect(PodReason.deadlineExceeded == "DeadlineExceeded")
         #expect(NodeReason.kubeletReady == "KubeletReady")
         #expect(NodeReason.sufficientMemory == "KubeletHasSufficientMemory")

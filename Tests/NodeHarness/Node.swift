@@ -11,7 +11,7 @@ package final class Node: Sendable {
     package var podRange6: String { "fd00:10:\(String(number, radix: 16))::/64" }
     package var serviceRange6: String { "fd00:96:\(String(number, radix: 16))::/112" }
     /// Of services: a /20, its first address is the API's and the tenth the name server's.
-    package var serviceRange: String { "10.\(100 + number % 50).\(number / 50 % 16 * 16).0/20" }
+    package var serviceRange: String { "10.\(112 + number % 38).\(number / 38 % 16 * 16).0/20" }
     package var cgroupParent: String { "minikube-lite-e2e-\(number)" }
     package var kubeconfig: String { "\(root)/etc/admin.kubeconfig" }
 

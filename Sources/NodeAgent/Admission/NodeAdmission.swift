@@ -14,9 +14,13 @@ struct NodeAdmission: Sendable {
 
     let allocatable: [String: Quantity]
     let labels: [String: String]
+    var sysctls = SysctlAllowlist()
 
     /// - Parameter others: what the pods that are here already take.
     func rejection(of pod: Pod, others: [[String: Quantity]]) -> Rejection? {
+        if let problem = sysctls.problem(of: pod) {
+            return Rejection(reason: PodReason.sysctlForbidden, problem: problem)
+        }
         if !pod.spec.nodeSelector.allSatisfy({ labels[$0.key] == $0.value }) {
             return Rejection(
                 reason: PodReason.nodeAffinity,

@@ -87,6 +87,14 @@ struct NodeRegistrar: Sendable {
         do {
             _ = try await client.create(node)
         } catch let error as APIError where error.isAlreadyExists {
+            let known = try await client.get(Node.self, configuration.nodeName)
+            if !known.spec.podCIDR.isEmpty, known.spec.podCIDR != node.spec.podCIDR {
+                // A node's range never changes: with another one it is another node. The bridge of the former one, and with
+                // it every pod, was removed before.
+                try await client.delete(Node.self, configuration.nodeName)
+                _ = try await client.create(node)
+                return
+            }
             _ = try await client.patch(
                 Node.self, configuration.nodeName, .merge,
                 [

@@ -100,6 +100,7 @@ enum OwnConditionType {
 /// `status.reason` of a pod that the node refused or ended.
 enum PodReason {
     static let nodeAffinity = "NodeAffinity"
+    static let sysctlForbidden = "SysctlForbidden"
     static let deadlineExceeded = "DeadlineExceeded"
     static let unexpectedAdmissionError = "UnexpectedAdmissionError"
     static let evicted = "Evicted"

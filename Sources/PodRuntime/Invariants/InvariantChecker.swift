@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import InternetAddress
 import LinuxKernel
 
 /// Something on this machine that does not agree with the facts.
@@ -67,7 +68,7 @@ public struct InvariantChecker: Sendable {
         for link in try links() where link.name == configuration.bridge || link.name.hasPrefix(devicePrefix) {
             found.append(InvariantViolation(subject: .device, object: link.name, message: "left behind"))
         }
-        if try tables().contains(table) {
+        for family in IPAddress.Family.allCases where try tables(family).contains(table) {
             found.append(InvariantViolation(subject: .nftables, object: table, message: "left behind"))
         }
         for path in [configuration.runDirectory + "/pods", configuration.dataDirectory + "/sandboxes"]
@@ -280,14 +281,13 @@ public struct InvariantChecker: Sendable {
         try NetlinkSocket(.route).request([RouteMessage.listLinks()]).compactMap(RouteMessage.Link.init)
     }
 
-    private func tables() throws -> [String] {
-        try NetlinkSocket(.netfilter).request([TablesMessage.listTables()]).compactMap(TablesMessage.tableName)
+    private func tables(_ family: IPAddress.Family) throws -> [String] {
+        try NetlinkSocket(.netfilter).request([TablesMessage.listTables(family)]).compactMap(TablesMessage.tableName)
     }
 
     private func checkNetwork(_ sandboxes: [String: Facts], _ found: inout [InvariantViolation]) throws {
-        guard let range = configuration.podCIDRs.first.flatMap({ IPv4Range($0.description) }) else { return }
         let (leases, unreadable) = try AddressPool.read(
-            configuration.runDirectory + "/network/addresses", range: range)
+            configuration.runDirectory + "/network/addresses", ranges: configuration.podCIDRs)
         for path in unreadable {
             found.append(InvariantViolation(subject: .address, object: path, message: "its record cannot be read"))
         }
@@ -297,8 +297,9 @@ public struct InvariantChecker: Sendable {
             found.append(
                 InvariantViolation(subject: .device, object: configuration.bridge, message: "the bridge is gone"))
         }
-        if try !tables().contains(table) {
-            found.append(InvariantViolation(subject: .nftables, object: table, message: "the table is gone"))
+        for family in configuration.podCIDRs.map(\.family) where try !tables(family).contains(table) {
+            found.append(
+                InvariantViolation(subject: .nftables, object: table, message: "the table is gone (IP\(family))"))
         }
         let leased = Set(leases.values.map(\.device))
         let ours = links.filter { $0.name.hasPrefix(devicePrefix) }
@@ -311,15 +312,16 @@ public struct InvariantChecker: Sendable {
                     InvariantViolation(subject: .device, object: link.name, message: "is no port of \(bridge.name)"))
             }
         }
-        for (address, lease) in leases.sorted(by: { $0.key < $1.key }) where !lease.leaving && !lease.id.isEmpty {
-            let text = IPv4Range.text(address)
+        for (_, lease) in leases.sorted(by: { $0.key < $1.key }) where !lease.leaving && !lease.id.isEmpty {
+            let texts = (lease.addresses ?? []).map(\.description)
+            let text = texts.joined(separator: ", ")
             guard let facts = sandboxes[lease.id] else {
                 found.append(
                     InvariantViolation(subject: .address, object: text, message: "held by \(lease.id), which is gone"))
                 continue
             }
             guard facts.record.phase == .ready else { continue }
-            if facts.record.addresses != [text] {
+            if facts.record.addresses != texts {
                 found.append(
                     InvariantViolation(
                         subject: .address, object: text, message: "sandbox \(lease.id) has \(facts.record.addresses)"))

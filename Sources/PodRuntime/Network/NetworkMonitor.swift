@@ -53,11 +53,12 @@ final class NetworkMonitor: Sendable {
             guard ready.contains(0) else { continue }
             do throws(NetlinkError) {
                 for reply in try socket.receive(milliseconds: 0) ?? [] {
-                    if let link = RouteMessage.Link(reply), link.isDeleted { network.deviceVanished(link.name) }
+                    if let link = RouteMessage.Link(reply) { network.deviceChanged(link) }
                 }
             } catch {
                 // ENOBUFS: notifications were lost.
                 try? network.resync()
+                try? network.followUplink()
             }
         }
     }

@@ -158,7 +158,7 @@ public final class ServiceRouter: ServiceRouting {
         }
         for range in serviceRanges where range.family == .v4 {
             try socket.request([
-                RouteMessage.addRoute(to: (range.network.bytes, range.prefixLength), gateway: nil, index: index)
+                RouteMessage.addRoute(to: range, index: index)
             ])
         }
         if families.contains(.v4) {
@@ -173,7 +173,7 @@ public final class ServiceRouter: ServiceRouting {
         do {
             let route = try NetlinkSocket(.route)
             let local = try route.request([RouteMessage.listAddresses()]).compactMap(RouteMessage.Address.init)
-            let addresses = Set(local.compactMap { IPAddress(bytes: $0.address) })
+            let addresses = Set(local.map(\.address))
             var ended = 0
             try withSocket { socket in
                 for query in stale.queries {

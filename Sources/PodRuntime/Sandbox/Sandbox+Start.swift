@@ -15,7 +15,7 @@ extension Sandbox {
             phase: .creating, configuration: configuration, createdAt: Realtime.nanoseconds(), bootID: host.bootID,
             addresses: [], shimPID: 0, shimStartTime: 0, cgroup: cgroup)
         do {
-            let sysctls = try Sysctls.requests(configuration)
+            let sysctls = try Sysctls.requests(configuration, families: host.network.ranges.map(\.family))
             try await makeFolder(record, paths, host)
             undo.push { await removeStorage(paths, host, removeLogs: nil) }
             Failpoint.hit("sandbox.folder")

@@ -1,3 +1,5 @@
+import InternetAddress
+import LinuxKernel
 import ShimProtocol
 
 /// Kernel parameters of a pod's own namespaces.
@@ -7,12 +9,27 @@ enum Sysctls {
         "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647",
     ]
 
+    /// What `eth0` begins with, before it is there. Without IPv6 addresses of the node's giving it has none at all, the
+    /// link's own neither; with them it believes no router's advertisement (any pod could send one) and follows no
+    /// redirect (it would go around the host's routing hooks, and so around services), and has nobody to detect a
+    /// duplicate of its address.
+    private static func defaults(_ families: [IPAddress.Family]) -> [String: String] {
+        guard FileAccess.exists("/proc/sys/net/ipv6/conf/default") else { return defaults }
+        let device =
+            families.contains(.v6)
+            ? ["accept_ra": "0", "accept_redirects": "0", "accept_dad": "0"] : ["disable_ipv6": "1"]
+        return device.reduce(into: defaults) { $0["net.ipv6.conf.default.\($1.key)"] = $1.value }
+    }
+
     /// Paths below /proc/sys with values, to be written from inside the namespaces.
     ///
+    /// - Parameter families: of the addresses that pods are given.
     /// - Throws: `RuntimeError(.configuration)` for one that is not of a namespace that the pod has of its own: it
     ///   would change the host.
-    static func requests(_ configuration: SandboxConfiguration) throws -> [SandboxRequest.Sysctl] {
-        var values = configuration.hostNetwork ? [:] : defaults
+    static func requests(
+        _ configuration: SandboxConfiguration, families: [IPAddress.Family]
+    ) throws -> [SandboxRequest.Sysctl] {
+        var values = configuration.hostNetwork ? [:] : defaults(families)
         for (name, value) in configuration.sysctls {
             // `net.ipv4.conf.eth0/1.forwarding`: a slash stands for a dot within a name.
             let dotted =

@@ -22,7 +22,7 @@ final class NetworkCounters: Sendable {
     func machine() -> NetworkStatistics? {
         guard
             let route = (try? socket.request([RouteMessage.listRoutes()]))?.lazy
-                .compactMap(RouteMessage.Route.init).first(where: { $0.prefixLength == 0 && $0.table == 254 }),
+                .compactMap(RouteMessage.Route.init).first(where: \.isDefault),
             let counters = find(RouteMessage.getLink(index: route.index))
         else { return nil }
         return NetworkStatistics(

@@ -2,31 +2,43 @@ import Foundation
 import LinuxKernel
 
 extension Examination {
-    /// Whether another firewall on this machine stops what pods send: Docker and ufw set the policy of the forward hook
-    /// to drop, and no rule of ours can lift that.
-    func forwarding() -> Finding {
-        let subject = "forwarding"
+    /// Whether another firewall on this machine stops what pods send: Docker sets the policy of the forward hook to drop, ufw
+    /// that of the input hook, too, and no rule of ours can lift that.
+    func forwarding() -> [Finding] {
+        let subject = "firewall"
         guard let nft = program("nft") else {
-            return Finding(subject, .ok, "not looked at: nft is not installed")
+            return [Finding(subject, .ok, "not looked at: nft is not installed")]
         }
         guard let text = output(of: nft, ["list", "chains"]) else {
-            return Finding(subject, .ok, "not looked at: nft answers nothing")
+            return [Finding(subject, .ok, "not looked at: nft answers nothing")]
         }
-        let dropping = Self.droppingChains(text)
-        guard !dropping.isEmpty else { return Finding(subject, .ok, "no firewall drops what pods send") }
-        let bridge = (try? NodeRecord.read(layout))?.bridge ?? "mkl0"
-        let rules = dropping.flatMap { chain in
-            ["iifname \(bridge)", "oifname \(bridge)"].map { "nft insert rule \(chain) \($0) accept" }
-        }
+        let bridge = bridgeName
+        let forward = Self.droppingChains(text, hook: "forward")
+        let input = Self.droppingChains(text, hook: "input")
+        return [
+            finding(
+                subject + ", forwarding", forward, matches: ["iifname \(bridge)", "oifname \(bridge)"],
+                consequence: "pods reach nobody beyond this machine", sound: "drops nothing of what pods send"),
+            finding(
+                subject + ", input", input, matches: ["iifname \(bridge)"],
+                consequence: "pods reach neither the name server (port 53) nor the API (port \(port)) on this machine",
+                sound: "lets pods reach the name server and the API"),
+        ]
+    }
+
+    private func finding(
+        _ subject: String, _ dropping: [String], matches: [String], consequence: String, sound: String
+    ) -> Finding {
+        guard !dropping.isEmpty else { return Finding(subject, .ok, sound) }
+        let rules = dropping.flatMap { chain in matches.map { "nft insert rule \(chain) \($0) accept" } }
         return Finding(
             subject, .degraded,
-            "the policy of \(dropping.joined(separator: " and ")) is drop: unless its rules let them, pods reach "
-                + "nobody beyond this machine",
+            "the policy of \(dropping.joined(separator: " and ")) is drop: unless its rules let them, \(consequence)",
             remedy: rules.joined(separator: "; "))
     }
 
-    /// `FAMILY TABLE CHAIN` of every base chain of the forward hook whose policy is drop, in `nft list chains`.
-    static func droppingChains(_ text: String) -> [String] {
+    /// `FAMILY TABLE CHAIN` of every base chain of a hook whose policy is drop, in `nft list chains`.
+    static func droppingChains(_ text: String, hook: String) -> [String] {
         var found: [String] = []
         var table = ""
         var chain = ""
@@ -39,7 +51,7 @@ extension Examination {
             case "type"?:
                 let isDrop = line.contains("policy drop")
                 // Bridged packets do not cross the bridge family's chain on their way out.
-                if isDrop, line.contains("hook forward"), !table.hasPrefix("bridge ") {
+                if isDrop, line.contains("hook \(hook) "), !table.hasPrefix("bridge ") {
                     found.append("\(table) \(chain)")
                 }
             default: break

@@ -10,7 +10,8 @@ struct Examination {
     func all() -> [Finding] {
         [privileges(), capabilities(), kernel()] + limits() + namespaces()
             + [module("overlay", "overlayfs"), module("bridge", "bridge"), module("veth", "veth")]
-            + [module("nf_tables", "nftables"), forwarding(), openFiles(), space(), listener()] + companions() + [
+            + [module("nf_tables", "nftables")] + forwarding() + network() + [openFiles(), space(), listener()]
+            + companions() + [
                 kubectl()
             ]
             + instance()

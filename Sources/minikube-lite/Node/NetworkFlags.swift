@@ -1,6 +1,7 @@
 import ArgumentParser
 import InternetAddress
 import LinuxKernel
+import NodeAgent
 
 /// The options of a node that say which addresses, ports and names its pods and services have. Names and defaults are
 /// those of the kubelet and of the API server.
@@ -21,10 +22,16 @@ struct NetworkFlags: ParsableArguments {
     @Option(help: "The domain of services' names.")
     var clusterDomain = "cluster.local"
 
+    @Option(help: "Kernel parameters beside the safe ones that pods may set, e.g. kernel.msg*,net.core.somaxconn.")
+    var allowedUnsafeSysctls = ""
+
     /// `podCidr` as ranges.
     var podRanges: [IPRange] { Self.ranges(podCidr) ?? [] }
     /// `serviceCidr` as ranges, of the pods' families and in their order.
     var serviceRanges: [IPRange] { Self.ranges(serviceCidr) ?? [] }
+    var sysctls: SysctlAllowlist? {
+        SysctlAllowlist(unsafe: allowedUnsafeSysctls.split(separator: ",").map(String.init))
+    }
     /// `serviceNodePortRange` as numbers.
     var nodePorts: ClosedRange<Int> { Self.ports(serviceNodePortRange) ?? 30000...32767 }
 
@@ -48,6 +55,11 @@ struct NetworkFlags: ParsableArguments {
         guard ports.lowerBound >= 1024 else {
             throw ValidationError(
                 "--service-node-port-range has to begin at 1024 or above: lower ports are the host's.")
+        }
+        guard sysctls != nil else {
+            throw ValidationError(
+                "--allowed-unsafe-sysctls \"\(allowedUnsafeSysctls)\" has to be names of kernel.shm*, kernel.msg*, "
+                    + "kernel.sem, fs.mqueue.* and net.*: others are of the whole machine.")
         }
         guard resolvConf.isEmpty || FileAccess.exists(resolvConf) else {
             throw ValidationError("--resolv-conf \(resolvConf) is not there.")
@@ -103,6 +115,7 @@ struct NetworkFlags: ParsableArguments {
         [
             "--pod-cidr", podCidr, "--service-cidr", serviceCidr, "--service-node-port-range", serviceNodePortRange,
             "--resolv-conf", resolvConf, "--cluster-domain", clusterDomain,
+            "--allowed-unsafe-sysctls=\(allowedUnsafeSysctls)",
         ]
     }
 }

@@ -62,6 +62,7 @@ struct NodeService {
         node.clusterDomain = options.network.clusterDomain
         node.resolverFile = options.network.resolvConf
         node.clusterDNS = nameServers.map(\.description)
+        node.sysctls = options.network.sysctls ?? SysctlAllowlist()
         node.ignoredDevices = [options.bridgeName]
         node.bestEffortLimits = bestEffort
         node.limits = options.limits.options
