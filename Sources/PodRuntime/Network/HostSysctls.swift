@@ -21,8 +21,10 @@ struct HostSysctls {
             wanted += [("ipv4/ip_forward", "1"), ("ipv4/conf/all/send_redirects", "0")]
         }
         if families.contains(.v6) {
-            // The inherited default may be off. What a pod announces as a router is nobody's business.
-            for (name, value) in [("disable_ipv6", "0"), ("accept_ra", "0")] {
+            // The inherited default may be off. What a pod announces as a router is nobody's business. And the bridge asks
+            // for its neighbours from its link-local address, which duplicate address detection would hold back for the
+            // first two seconds.
+            for (name, value) in [("disable_ipv6", "0"), ("accept_ra", "0"), ("accept_dad", "0")] {
                 try FileAccess.writeOnce("\(Self.root)/ipv6/conf/\(bridge)/\(name)", value)
             }
             if try FileAccess.readText("\(Self.root)/ipv6/conf/all/forwarding") != "1" {

@@ -156,11 +156,7 @@ public final class ServiceRouter: ServiceRouting {
         guard let index = links.first?.index else {
             throw NetlinkError(purpose: "find device \(bridge)", errno: ENODEV)
         }
-        for range in serviceRanges where range.family == .v4 {
-            try socket.request([
-                RouteMessage.addRoute(to: range, index: index)
-            ])
-        }
+        for range in serviceRanges { try socket.request([RouteMessage.addRoute(to: range, index: index)]) }
         if families.contains(.v4) {
             try FileAccess.writeOnce("/proc/sys/net/ipv4/conf/\(bridge)/route_localnet", "1")
         }

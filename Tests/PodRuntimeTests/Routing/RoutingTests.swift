@@ -12,7 +12,7 @@ import Testing
 struct RoutingPrivilegedTests {
     static let service = [IPAddress.Family.v4: IPAddress("10.99.0.20")!, .v6: IPAddress("fd99::20")!]
     let cluster = Self.service[.v4]!
-    static let families: [IPAddress.Family] = [.v4]
+    static let families = IPAddress.Family.allCases
 
     func route(
         _ id: String, _ transport: Transport, _ frontends: [ServiceRoute.Frontend],
