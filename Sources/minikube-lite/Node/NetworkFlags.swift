@@ -115,8 +115,7 @@ struct NetworkFlags: ParsableArguments {
         [
             "--pod-cidr", podCidr, "--service-cidr", serviceCidr, "--service-node-port-range", serviceNodePortRange,
             "--resolv-conf", resolvConf, "--cluster-domain", clusterDomain,
-            "--allowed-unsafe-sysctls=\(allowedUnsafeSysctls)",
-        ]
+        ] + (allowedUnsafeSysctls.isEmpty ? [] : ["--allowed-unsafe-sysctls", allowedUnsafeSysctls])
     }
 }
 
