@@ -52,7 +52,16 @@ public struct NetlinkSocket: Sendable {
     }
 
     /// Subscribes to a multicast group, e.g. 1 = RTNLGRP_LINK.
+    ///
+    /// Bound, that is, given a number: what the kernel tells on its own is said to come from number 0, and a socket never
+    /// gets its own messages. One that has sent nothing yet has that number, too.
     public func join(group: Int32) throws(NetlinkError) {
+        // struct sockaddr_nl (not in Swift's Glibc module): family, padding, number, groups. The kernel chooses the number.
+        let address: [UInt16] = [UInt16(AF_NETLINK), 0, 0, 0, 0, 0]
+        let status = address.withUnsafeBytes {
+            bind(descriptor.rawValue, $0.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
+        }
+        guard status == 0 else { throw NetlinkError(purpose: "bind netlink socket", errno: Glibc.errno) }
         var group = group
         guard setsockopt(descriptor.rawValue, 270, 1, &group, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
             throw NetlinkError(purpose: "join netlink group \(group)", errno: Glibc.errno)
