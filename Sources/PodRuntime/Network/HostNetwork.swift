@@ -39,8 +39,12 @@ struct HostNetwork {
         return families.contains(.v6) ? max(mtu, 1280) : mtu
     }
 
-    /// Devices that may learn of routers: none of a pod or a container, and no bridge.
-    var routerDiscovery: [String] {
-        links.filter { !["bridge", "veth"].contains($0.kind) && $0.name != "lo" }.map(\.name)
+    /// Devices by which this machine has, or has learned of, an IPv6 router. Of no others: a container's device must not
+    /// begin to believe what the container says.
+    var routerDevices: [String] {
+        let advertised: UInt8 = 9
+        let indices = routes.filter { $0.destination.family == .v6 && ($0.isDefault || $0.origin == advertised) }
+            .map(\.index)
+        return links.filter { indices.contains($0.index) && $0.name != "lo" }.map(\.name)
     }
 }

@@ -48,7 +48,7 @@ extension PodNetwork {
             ])
             // Before the addresses: an IPv6 address is refused by a device that has IPv6 switched off.
             let changed = try sysctls.apply(
-                bridge: bridge, families: families, uplinks: host.routerDiscovery)
+                bridge: bridge, families: families, uplinks: host.routerDevices)
             try setAddresses(socket, host, link.index)
             try installMasquerade()
             let monitor = try NetworkMonitor(owner: self)

@@ -80,6 +80,12 @@ struct TestMachine {
 
     func attach(_ network: PodNetwork, _ id: String) async throws -> (pod: NetworkThread, given: PodAddress) {
         let pod = try await NetworkThread()
+        let sysctls = try Sysctls.requests(
+            SandboxConfiguration(
+                id: id, name: id, namespace: "test", hostname: id, qos: .burstable, logDirectory: directory.path),
+            families: network.ranges.map(\.family))
+        // As the pod's supervisor does it, before there is a device.
+        try await pod.run { for sysctl in sysctls { try FileAccess.writeOnce(sysctl.path, sysctl.value) } }
         return (pod, try await network.attach(id: id, netns: pod.namespace, podNetlink: pod.netlink))
     }
 }
@@ -101,6 +107,8 @@ struct PodNetworkPrivilegedTests {
             let inside = try #require(attached).pod
             let addresses = try await inside.addresses()
             #expect(addresses.contains { $0.address == given.addresses[0] && $0.prefixLength == 32 })
+            // Of one family, its own, and none of the link's.
+            #expect(addresses.filter { !$0.address.isLoopback }.count == 1)
             #expect(try await machine.host.connects(to: given.addresses[0], port: 9) == "refused")
 
             await #expect(throws: RuntimeError.self) { try await machine.attach(network, "a") }
@@ -181,6 +189,9 @@ struct PodNetworkPrivilegedTests {
             // Usable at once: nothing is tentative.
             #expect(try await !a.pod.shell("ip -6 address show dev eth0 to \(six)").contains("tentative"))
             #expect(try await machine.host.text("/proc/sys/net/ipv6/conf/pods0/accept_ra") == "0")
+            for name in ["accept_ra", "accept_redirects"] {
+                #expect(try await a.pod.text("/proc/sys/net/ipv6/conf/eth0/\(name)") == "0")
+            }
             let routes = try await a.pod.shell("ip -6 route show default")
             #expect(routes.contains("default via fd09::1 dev eth0") && routes.contains("onlink"))
         }
