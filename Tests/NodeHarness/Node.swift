@@ -8,8 +8,8 @@ package final class Node: Sendable {
     /// Of the pods. Nodes that run at once have ranges of their own.
     package var podRange: String { "10.\(200 + number % 50).\(number % 250).0/24" }
     /// The second family's, of a node with a network of its own.
-    package var podRange6: String { "fd00:10:\(String(number, radix: 16))::/64" }
-    package var serviceRange6: String { "fd00:96:\(String(number, radix: 16))::/112" }
+    package var podRange6: String { "fd00:10:\(String(number % 65_536, radix: 16))::/64" }
+    package var serviceRange6: String { "fd00:96:\(String(number % 65_536, radix: 16))::/112" }
     /// Of services: a /20, its first address is the API's and the tenth the name server's.
     package var serviceRange: String { "10.\(112 + number % 38).\(number / 38 % 16 * 16).0/20" }
     package var cgroupParent: String { "minikube-lite-e2e-\(number)" }

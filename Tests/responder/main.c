@@ -1,8 +1,10 @@
 /* A peer for tests of the network, small enough for any image.
  *
  *   responder udp PORT             answers each datagram with the machine's host name and the sender's address
- *   responder dns PORT             a name server of the outside: every name has the address 203.0.113.7 (TTL 60), but
- *                                  names that begin with "missing." do not exist; each question is a line of output
+ *   responder dns PORT             a name server of the outside: names have the address 203.0.113.7 (TTL 60), but those
+ *                                  of one label and those that begin with "missing." do not exist; each question is a
+ *                                  line of output
+ *   responder ask ADDRESS PORT     sends one datagram and prints the answer; code 2 where none comes within 2 seconds
  *   responder resolve NAME PORT    what getaddrinfo says, one address a line, or the error: only where this is linked
  *                                  with another C library than glibc, whose resolver is what is tested then
  */
@@ -67,7 +69,8 @@ static _Noreturn void serve_names(int descriptor)
 		int type = packet[at + 1] << 8 | packet[at + 2];
 		printf("question %s %d\n", name, type);
 		fflush(stdout);
-		int missing = strncmp(name, "missing.", 8) == 0, answers = !missing && type == 1;
+		int missing = strncmp(name, "missing.", 8) == 0 || strchr(name, '.') == name + length - 1;
+        int answers = !missing && type == 1;
 		packet[2] = 0x84;
 		packet[3] = missing ? 3 : 0;
 		memset(packet + 6, 0, 6);
@@ -79,6 +82,37 @@ static _Noreturn void serve_names(int descriptor)
 		}
 		sendto(descriptor, packet, end, 0, (struct sockaddr *)&peer, size);
 	}
+}
+
+static int ask(const char *address, int port) {
+    struct sockaddr_storage peer = {0};
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&peer;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&peer;
+    struct timeval patience = {.tv_sec = 2};
+    char answer[512];
+    if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((unsigned short)port);
+    } else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((unsigned short)port);
+    } else {
+        return 64;
+    }
+    int descriptor = socket(peer.ss_family, SOCK_DGRAM, 0);
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    socklen_t size = peer.ss_family == AF_INET ? sizeof *v4 : sizeof *v6;
+    if (connect(descriptor, (struct sockaddr *)&peer, size) != 0 || send(descriptor, "?", 1, 0) != 1) {
+        perror("ask");
+        return 2;
+    }
+    ssize_t count = recv(descriptor, answer, sizeof answer, 0);
+    if (count < 0) {
+        perror("ask");
+        return 2;
+    }
+    fwrite(answer, 1, (size_t)count, stdout);
+    return 0;
 }
 
 #ifndef __GLIBC__
@@ -105,6 +139,8 @@ int main(int count, char **arguments)
 	if (count == 4 && strcmp(arguments[1], "resolve") == 0)
 		return resolve(arguments[2], arguments[3]);
 #endif
+	if (count == 4 && strcmp(arguments[1], "ask") == 0)
+		return ask(arguments[2], atoi(arguments[3]));
 	/* Whoever started us may have had them blocked. */
 	sigset_t none;
 	sigemptyset(&none);
@@ -114,6 +150,6 @@ int main(int count, char **arguments)
 		serve_datagrams(descriptor);
 	if (descriptor >= 0 && strcmp(arguments[1], "dns") == 0)
 		serve_names(descriptor);
-	perror("responder udp PORT | dns PORT | resolve NAME PORT");
+	perror("responder udp PORT | dns PORT | ask ADDRESS PORT | resolve NAME PORT");
 	return 64;
 }

@@ -48,13 +48,13 @@ extension EndToEnd.Services {
             for name in ["web", "web.default", "web.default.svc", "web.default.svc.cluster.local"] {
                 let glibc = try await lab.inside("tools", "getent", "ahosts", name)
                 #expect(glibc.output.contains(cluster[0]) && glibc.output.contains(cluster[1]), "\(glibc)")
-                let answer = try await lab.inPod("tools", musl, "resolve", name, "80")
+                let answer = try await lab.bring(musl, to: "tools", "resolve", name, "80")
                 #expect(Set(answer.lines) == Set(cluster), "\(answer)")
                 let busybox = try await lab.inside("tools", "nslookup", name)
                 // Debian's busybox asks for a name as it is, without the search domains.
                 if name.hasSuffix("local") { #expect(busybox.output.contains(cluster[0]), "\(busybox)") }
             }
-            let missing = try await lab.inPod("tools", musl, "resolve", "nobody", "80")
+            let missing = try await lab.bring(musl, to: "tools", "resolve", "nobody", "80")
             #expect(missing.code == 2, "\(missing)")
             let missing2 = try await lab.inside("tools", "getent", "hosts", "nobody")
             #expect(missing2.code == 2, "\(missing2)")
@@ -164,14 +164,15 @@ extension ServiceLab {
         try await node.inside(try await value("pod", pod, path: "{.metadata.uid}"), words, deadline: deadline)
     }
 
-    /// Runs a program of this machine's file system in a pod's network, with the pod's own /etc/resolv.conf.
-    func inPod(_ pod: String, _ program: String, _ words: String...) async throws -> CommandResult {
+    /// Runs a static program of this machine inside a pod, which gets a copy of it.
+    func bring(_ program: String, to pod: String, _ words: String...) async throws -> CommandResult {
         let uid = try await value("pod", pod, path: "{.metadata.uid}")
         guard let pid = node.processes(ofPod: uid).first else { throw Failure("no process of pod \(pod) runs") }
-        // In a mount namespace of its own, so that only this program sees the pod's file at that place.
-        let script = "mount --bind /proc/\(pid)/root/etc/resolv.conf /etc/resolv.conf && exec \"$@\""
-        return try await Command.run(
-            "/usr/bin/env",
-            ["unshare", "--mount", "nsenter", "-t", "\(pid)", "-n", "--", "sh", "-c", script, "sh", program] + words)
+        let name = URL(fileURLWithPath: program).lastPathComponent
+        let copy = "/proc/\(pid)/root/\(name)"
+        if !FileManager.default.fileExists(atPath: copy) {
+            try FileManager.default.copyItem(atPath: program, toPath: copy)
+        }
+        return try await node.inside(uid, ["/\(name)"] + words)
     }
 }
