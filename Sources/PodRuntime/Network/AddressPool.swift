@@ -59,9 +59,10 @@ struct AddressPool: Sendable {
                 let number = Number(exactly: offset)
             else { continue }
             let path = "\(directory)/\(name)"
-            if let bytes = try? FileAccess.read(path),
-                var lease = try? JSONDecoder().decode(Lease.self, from: Data(bytes))
-            {
+            let bytes = (try? FileAccess.read(path)) ?? [0]
+            // What a machine leaves that lost its power: its pods are gone.
+            if bytes.isEmpty { continue }
+            if var lease = try? JSONDecoder().decode(Lease.self, from: Data(bytes)) {
                 lease.addresses = lease.addresses ?? [address]
                 leases[number] = lease
             } else {
@@ -138,7 +139,8 @@ struct AddressPool: Sendable {
         "\(directory)/\(IPAddress(ranges[0].family, ranges[0].network.value + UInt128(number)))"
     }
 
+    /// Not flushed to a disk, where it is on one: no address outlives the machine's run.
     private func write(_ lease: Lease, _ number: Number) throws {
-        try FileAccess.replace(path(number), with: Array(try JSONEncoder().encode(lease)))
+        try FileAccess.replace(path(number), with: Array(try JSONEncoder().encode(lease)), durable: false)
     }
 }

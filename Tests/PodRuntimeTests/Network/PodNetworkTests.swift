@@ -394,8 +394,17 @@ struct PodNetworkPrivilegedTests {
                 network.release(id)
                 return time
             }
+            // One after the other, none going meanwhile: the end of a namespace holds the lock that an attach needs.
             var alone: [Duration] = []
-            for number in 0..<40 { alone.append(try await cycle("alone-\(number)")) }
+            var pods: [NetworkThread] = []
+            for _ in 0..<40 { pods.append(try await NetworkThread()) }
+            for (number, pod) in pods.enumerated() {
+                let start = ContinuousClock.now
+                _ = try await network.attach(id: "\(number)", netns: pod.namespace, podNetlink: pod.netlink)
+                alone.append(ContinuousClock.now - start)
+            }
+            for number in pods.indices { network.release("\(number)") }
+            pods = []
             var together: [Duration] = []
             for round in 0..<120 {
                 together += try await withThrowingTaskGroup(of: Duration.self) { group in
