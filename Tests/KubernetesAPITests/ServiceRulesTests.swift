@@ -21,7 +21,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (#""ports":[{"port":80}]"#, #"{"type":"ClusterIP","sessionAffinity":"None","internalTrafficPolicy":"Cluster"}"#),
+        (
+            #""ports":[{"port":80}]"#,
+            #"{"type":"ClusterIP","sessionAffinity":"None","internalTrafficPolicy":"Cluster"}"#
+        ),
         (
             #""type":"NodePort","ports":[{"port":80}]"#,
             #"{"type":"NodePort","externalTrafficPolicy":"Cluster","internalTrafficPolicy":"Cluster"}"#
@@ -107,7 +110,10 @@ import Testing
         ),
         (#""type":"ExternalName""#, "spec.externalName: Required value"),
         (#""type":"ExternalName","externalName":"example.com.""#, nil),
-        (#""type":"ExternalName","externalName":"no_name""#, "spec.externalName: Invalid value: \"no_name\": a lowercase"),
+        (
+            #""type":"ExternalName","externalName":"no_name""#,
+            "spec.externalName: Invalid value: \"no_name\": a lowercase"
+        ),
         (
             #""type":"ExternalName","externalName":"example.com","clusterIP":"10.0.0.1""#,
             "spec.clusterIPs: Forbidden: may not be set for ExternalName services"
@@ -170,12 +176,18 @@ import Testing
             #""type":"LoadBalancer","loadBalancerSourceRanges":["10.0.0.0/33"],"ports":[{"port":80}]"#,
             "spec.loadBalancerSourceRanges[0]: Invalid value: \"10.0.0.0/33\": must be a valid CIDR value"
         ),
-        (#""type":"LoadBalancer","loadBalancerSourceRanges":["10.1.2.3/8","2001:db8::/64"],"ports":[{"port":80}]"#, nil),
+        (
+            #""type":"LoadBalancer","loadBalancerSourceRanges":["10.1.2.3/8","2001:db8::/64"],"ports":[{"port":80}]"#,
+            nil
+        ),
         (
             #""allocateLoadBalancerNodePorts":false,"ports":[{"port":80}]"#,
             "spec.allocateLoadBalancerNodePorts: Forbidden: may only be used when `type` is 'LoadBalancer'"
         ),
-        (#""internalTrafficPolicy":"Near","ports":[{"port":80}]"#, "spec.internalTrafficPolicy: Unsupported value: \"Near\""),
+        (
+            #""internalTrafficPolicy":"Near","ports":[{"port":80}]"#,
+            "spec.internalTrafficPolicy: Unsupported value: \"Near\""
+        ),
         (#""selector":{"a b":"c"},"ports":[{"port":80}]"#, "spec.selector: Invalid value: \"a b\""),
     ])
     func rules(spec: String, expected: String?) throws {
@@ -202,7 +214,10 @@ import Testing
             #""clusterIP":"10.0.0.1","clusterIPs":["10.0.0.1"]"#, #""clusterIP":"None","clusterIPs":["None"]"#,
             "spec.clusterIPs[0]: Invalid value: [\"None\"]: may not change once set"
         ),
-        (#""ipFamilies":["IPv4"]"#, #""ipFamilies":["IPv6"]"#, "spec.ipFamilies[0]: Invalid value: [\"IPv6\"]: may not change once set"),
+        (
+            #""ipFamilies":["IPv4"]"#, #""ipFamilies":["IPv6"]"#,
+            "spec.ipFamilies[0]: Invalid value: [\"IPv6\"]: may not change once set"
+        ),
         (
             #""clusterIP":"10.0.0.1","clusterIPs":["10.0.0.1"]"#, #""type":"ExternalName","externalName":"a.b""#, nil
         ),
@@ -254,7 +269,10 @@ import Testing
     @Test(arguments: [
         (#""addressType":"IPv4","endpoints":[{"addresses":["192.0.2.1"]}],"ports":[{"port":80}]"#, nil),
         (#""endpoints":[]"#, "addressType: Required value"),
-        (#""addressType":"IPX""#, "addressType: Unsupported value: \"IPX\": supported values: \"FQDN\", \"IPv4\", \"IPv6\""),
+        (
+            #""addressType":"IPX""#,
+            "addressType: Unsupported value: \"IPX\": supported values: \"FQDN\", \"IPv4\", \"IPv6\""
+        ),
         (#""addressType":"IPv4","endpoints":[{"addresses":[]}]"#, "endpoints[0].addresses: Required value"),
         (
             #""addressType":"IPv6","endpoints":[{"addresses":["192.0.2.1"]}]"#,

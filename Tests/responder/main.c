@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static int bound(int port)
@@ -70,7 +71,7 @@ static _Noreturn void serve_names(int descriptor)
 		printf("question %s %d\n", name, type);
 		fflush(stdout);
 		int missing = strncmp(name, "missing.", 8) == 0 || strchr(name, '.') == name + length - 1;
-        int answers = !missing && type == 1;
+		int answers = !missing && type == 1;
 		packet[2] = 0x84;
 		packet[3] = missing ? 3 : 0;
 		memset(packet + 6, 0, 6);
@@ -84,35 +85,36 @@ static _Noreturn void serve_names(int descriptor)
 	}
 }
 
-static int ask(const char *address, int port) {
-    struct sockaddr_storage peer = {0};
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&peer;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&peer;
-    struct timeval patience = {.tv_sec = 2};
-    char answer[512];
-    if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons((unsigned short)port);
-    } else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons((unsigned short)port);
-    } else {
-        return 64;
-    }
-    int descriptor = socket(peer.ss_family, SOCK_DGRAM, 0);
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    socklen_t size = peer.ss_family == AF_INET ? sizeof *v4 : sizeof *v6;
-    if (connect(descriptor, (struct sockaddr *)&peer, size) != 0 || send(descriptor, "?", 1, 0) != 1) {
-        perror("ask");
-        return 2;
-    }
-    ssize_t count = recv(descriptor, answer, sizeof answer, 0);
-    if (count < 0) {
-        perror("ask");
-        return 2;
-    }
-    fwrite(answer, 1, (size_t)count, stdout);
-    return 0;
+static int ask(const char *address, int port)
+{
+	struct sockaddr_storage peer = {0};
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&peer;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&peer;
+	struct timeval patience = {.tv_sec = 2};
+	char answer[512];
+	if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons((unsigned short)port);
+	} else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons((unsigned short)port);
+	} else {
+		return 64;
+	}
+	int descriptor = socket(peer.ss_family, SOCK_DGRAM, 0);
+	setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	socklen_t size = peer.ss_family == AF_INET ? sizeof *v4 : sizeof *v6;
+	if (connect(descriptor, (struct sockaddr *)&peer, size) != 0 || send(descriptor, "?", 1, 0) != 1) {
+		perror("ask");
+		return 2;
+	}
+	ssize_t count = recv(descriptor, answer, sizeof answer, 0);
+	if (count < 0) {
+		perror("ask");
+		return 2;
+	}
+	fwrite(answer, 1, (size_t)count, stdout);
+	return 0;
 }
 
 #ifndef __GLIBC__

@@ -16,7 +16,8 @@ import Testing
             #expect(api.metadata.labels == ["component": "apiserver", "provider": "kubernetes"])
             let names = try await client.get(Service.self, "kube-dns", namespace: "kube-system")
             #expect(names.spec.clusterIP == "10.97.0.10")
-            #expect(names.spec.ports.map { "\($0.name) \($0.port)/\($0.protocol)" } == ["dns 53/UDP", "dns-tcp 53/TCP"])
+            #expect(
+                names.spec.ports.map { "\($0.name) \($0.port)/\($0.protocol)" } == ["dns 53/UDP", "dns-tcp 53/TCP"])
             #expect(names.metadata.labels["k8s-app"] == "kube-dns")
             try await cluster.until(Service.self, "the target port") { all in
                 all.first { $0.metadata.name == "kubernetes" }?.spec.ports[0].targetPort

@@ -238,7 +238,9 @@ import Testing
             #expect(slices[0].metadata.ownerReferences == [endpoints.controllerReference])
             endpoints.subsets = [subset(["192.0.2.4"], [], port: 5432)]
             endpoints = try await client.update(endpoints)
-            slices = try await cluster.untilSlices("db", "the new one") { $0.lines == ["192.0.2.4 +??"] && $0.count == 1 }
+            slices = try await cluster.untilSlices("db", "the new one") {
+                $0.lines == ["192.0.2.4 +??"] && $0.count == 1
+            }
             endpoints.metadata.labels["endpointslice.kubernetes.io/skip-mirror"] = "true"
             endpoints = try await client.update(endpoints)
             try await cluster.untilSlices("db", "none") { $0.isEmpty }

@@ -50,7 +50,8 @@ import Testing
     @Test func whatIsThereStaysAndNewOnesFillTheRoom() {
         let all = Self.endpoints(0..<160)
         let present = [
-            Self.slice("full", Self.group(), Array(all[..<100])), Self.slice("half", Self.group(), Array(all[100..<150])),
+            Self.slice("full", Self.group(), Array(all[..<100])),
+            Self.slice("half", Self.group(), Array(all[100..<150])),
         ]
         let grown = SlicePlan([Self.group(): all], present: present, owner: Self.owner)
         #expect(grown.updated.map(\.metadata.name) == ["half"] && Self.counts(grown.updated) == [60])

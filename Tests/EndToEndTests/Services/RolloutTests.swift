@@ -7,7 +7,8 @@ extension EndToEnd.Services {
     @Suite struct Rollouts {
         /// Changes the Deployment while four kinds of clients send requests, and says what they counted.
         private func underLoad(
-            _ lab: ServiceLab, port: Int, families: Int = 2, keepingAlive: Bool = true, _ change: () async throws -> Void
+            _ lab: ServiceLab, port: Int, families: Int = 2, keepingAlive: Bool = true,
+            _ change: () async throws -> Void
         ) async throws -> [LoadResult] {
             let address = try await lab.value("service", "web", path: "{.spec.clusterIP}")
             // New connections for each request, through the cluster's address from the node and the node port from
