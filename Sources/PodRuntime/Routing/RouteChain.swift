@@ -48,11 +48,19 @@ struct RouteChain: Sendable, Hashable {
 
     private static func choice(_ route: ServiceRoute, _ names: RouteNames) -> [Rule] {
         if route.backends.isEmpty { return [.goto(RouteNames.refuse)] }
-        guard let seconds = route.affinitySeconds else { return [.pick(route.backends)] }
+        let pick = [Rule.pick(route.backends)] + withoutMap(route.backends)
+        guard let seconds = route.affinitySeconds else { return pick }
         return [
             .recall(route.backends, in: names.affinity, seconds: seconds),
-            .pickAndRemember(route.backends, in: names.affinity, seconds: seconds), .pick(route.backends),
-        ]
+            .pickAndRemember(route.backends, in: names.affinity, seconds: seconds),
+        ] + pick
+    }
+
+    /// For a packet that is between two rules at the moment of a change: it goes on by the former rules, but the kernel
+    /// looks for elements in the new generation, where a former rule's own map has none. Without a rule that needs no map
+    /// it would be led nowhere, and refused. Seen where the processor is taken away at that moment.
+    private static func withoutMap(_ backends: [ServiceRoute.Backend]) -> [Rule] {
+        backends.count > 1 ? [.pick([backends[0]])] : []
     }
 }
 

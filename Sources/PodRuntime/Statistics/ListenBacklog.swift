@@ -66,7 +66,11 @@ extension Sandbox {
         return try await host.removals.run {
             guard sharesNetwork else {
                 // All are in the same namespace: the first that is still there tells of it.
-                return processes.lazy.compactMap(ListenBacklog.count(inNamespaceOf:)).first ?? 0
+                // (Not by a lazy sequence's `first`, which asks twice: a process may end in between.)
+                for process in processes {
+                    if let count = ListenBacklog.count(inNamespaceOf: process) { return count }
+                }
+                return 0
             }
             return ListenBacklog.count(heldBy: try cgroups.processes(below: cgroup))
         }
