@@ -37,7 +37,8 @@ import Testing
         #expect(
             batch.messages.map(\.purpose) == hairpin + [
                 "empty nftables chain route-ns/service-0.port/tcp-\(hash(0))", "add nftables set __map%d",
-                "add to nftables set __map%d", "route ns/service-0:port/tcp",
+                // One by the map, and one for packets that are between two rules.
+                "add to nftables set __map%d", "route ns/service-0:port/tcp", "route ns/service-0:port/tcp",
             ])
         var again = RouteBatch(bridge: "br0")
         var same = route(0, backends: 9)
