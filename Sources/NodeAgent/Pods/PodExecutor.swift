@@ -138,8 +138,9 @@ struct PodExecutor: Sendable {
 
     private func tearDown(_ context: Context, removeLogs: Bool) async -> PodMessage {
         let uid = context.pod.metadata.uid
-        // Nothing of it listens any more, and its address may be another's as soon as the sandbox is gone.
-        async let goneFromServices: Void = around.services.podIsGone(uid)
+        // Nothing of it listens any more. Before its network goes: as the last pod of a service it was led to until now,
+        // and while its network is there a connection is refused at once; to an address without a host it would wait.
+        await around.services.podIsGone(uid)
         do {
             // Always, even where no sandbox is known of: what another agent had begun is taken away too.
             try await around.runtime.removeSandbox(uid, removeLogs: removeLogs)
@@ -148,7 +149,6 @@ struct PodExecutor: Sendable {
                 try await around.volumes.pool.run { [store = around.allocations] in try store.remove(uid) }
             }
             around.volumes.tokens.forget(uid)
-            await goneFromServices
             return .tornDown(nil)
         } catch {
             let error = RuntimeError(wrapping: error)
