@@ -3,22 +3,27 @@ public import InternetAddress
 
 /// A flow that connection tracking knows (linux/netfilter/nfnetlink_conntrack.h).
 public struct ConnectionFlow: Sendable, Hashable {
-    /// Which flows are asked for; the kernel leaves out the others.
+    /// Which flows are asked for; the kernel leaves out most of the others.
     public struct Query: Sendable, Hashable {
         public var family: IPAddress.Family
-        /// IPPROTO_*
-        public var transport: UInt8
+        /// IPPROTO_*; nil: any.
+        public var transport: UInt8?
         /// Of the first packet, before any translation; nil: any.
         public var destination: IPAddress?
+        /// The first packet's destination, with a `transport`; nil: any.
         public var port: UInt16?
+        /// Where the first packet really went; nil: anywhere.
+        public var answerer: IPAddress?
 
         public init(
-            family: IPAddress.Family, transport: UInt8, destination: IPAddress? = nil, port: UInt16? = nil
+            family: IPAddress.Family, transport: UInt8? = nil, destination: IPAddress? = nil, port: UInt16? = nil,
+            answerer: IPAddress? = nil
         ) {
             self.family = family
             self.transport = transport
             self.destination = destination
             self.port = port
+            self.answerer = answerer
         }
     }
 
@@ -32,6 +37,8 @@ public struct ConnectionFlow: Sendable, Hashable {
     /// Who answers: where the first packet really went.
     public let answerer: IPAddress
     public let answererPort: UInt16
+    /// A TCP connection that both ends have closed: the next SYN is the first of another.
+    public let isOver: Bool
     /// CTA_TUPLE_ORIG, CTA_ZONE and CTA_ID as they came: they name the flow.
     private let tuple: [UInt8]
     private let zone: [UInt8]?
@@ -61,6 +68,9 @@ public struct ConnectionFlow: Sendable, Hashable {
         destinationPort = there.destinationPort
         answerer = back.source
         answererPort = back.sourcePort
+        // CTA_PROTOINFO, CTA_PROTOINFO_TCP, CTA_PROTOINFO_TCP_STATE; 7 is TCP_CONNTRACK_TIME_WAIT.
+        let stream = NetlinkReply.attributes(attributes[4] ?? [])[1] ?? []
+        isOver = NetlinkReply.attributes(stream)[1]?.first == 7
         tuple = original
         zone = attributes[18]
         number = attributes[12]
@@ -89,29 +99,39 @@ public struct ConnectionFlow: Sendable, Hashable {
         }
     }
 
-    /// The flows of a query. Above what it asks for nothing is sent (CTA_FILTER, since Linux 5.8).
-    public static func list(_ query: Query) -> NetlinkMessage {
+    /// The flows of a query, and of IPv6 those of any address; nil: all of both families. The kernel chooses (CTA_FILTER,
+    /// since Linux 5.8), but takes an IPv6 address for everything else than that address (seen on 6.18). It
+    /// walks its whole table each time, however few flows there are: some milliseconds.
+    public static func list(_ query: Query?) -> NetlinkMessage {
         var message = NetlinkMessage(
             type: subsystem | getFlow, flags: NetlinkFlag.dump, purpose: "list tracked connections",
-            header: header(query.family))
-        // CTA_FILTER_F_*: the destination's address, the protocol, the destination's port
-        var flags: UInt32 = 1 << 3
-        message.nested(1 | nested) { tuple in
-            if let destination = query.destination {
-                flags |= 1 << 1
-                tuple.nested(1 | nested) { $0.attribute(query.family == .v4 ? 2 : 4, destination.bytes) }
-            }
-            tuple.nested(2 | nested) {
-                $0.attribute(1, [query.transport])
-                if let port = query.port {
-                    flags |= 1 << 5
-                    $0.attribute(3, [UInt8(port >> 8), UInt8(port & 0xff)])
+            header: query.map { header($0.family) } ?? [UInt8(AF_UNSPEC), 0, 0, 0])
+        guard let query else { return message }
+        // CTA_FILTER_F_*: source 1 << 0, destination 1 << 1, the protocol 1 << 3, the destination's port 1 << 5
+        var (there, back): (UInt32, UInt32) = (0, 0)
+        let isFour = query.family == .v4
+        let (destination, answerer) = isFour ? (query.destination, query.answerer) : (nil, nil)
+        if destination != nil { there |= 1 << 1 }
+        if query.transport != nil { there |= 1 << 3 }
+        if query.port != nil { there |= 1 << 5 }
+        if answerer != nil { back |= 1 << 0 }
+        if there != 0 {
+            message.nested(1 | nested) { tuple in
+                if let destination { tuple.nested(1 | nested) { $0.attribute(2, destination.bytes) } }
+                if let transport = query.transport {
+                    tuple.nested(2 | nested) {
+                        $0.attribute(1, [transport])
+                        if let port = query.port { $0.attribute(3, [UInt8(port >> 8), UInt8(port & 0xff)]) }
+                    }
                 }
             }
         }
+        if let answerer {
+            message.nested(2 | nested) { tuple in tuple.nested(1 | nested) { $0.attribute(1, answerer.bytes) } }
+        }
         message.nested(25 | nested) {
-            $0.attribute(1, flags)
-            $0.attribute(2, 0 as UInt32)
+            $0.attribute(1, there)
+            $0.attribute(2, back)
         }
         return message
     }

@@ -8,7 +8,7 @@
  * served before and is closed without one byte of an answer is sent once more on a new one (RFC 9112 section 9.3.1);
  * how often that was is told. Every other end of a request is a failure and a line of its own on standard output:
  *
- *   failed at=1.234 step=connect error="Connection refused" server=
+ *   failed at=1.234 after=0.002 port=43210 step=connect error="Connection refused"
  *
  * The last line has the sums, latencies in microseconds, and how many answers came from which "Server" header:
  *
@@ -84,17 +84,27 @@ static void count_answer(const char *name, double seconds)
 	pthread_mutex_unlock(&lock);
 }
 
-static void count_failure(const char *step, const char *error)
+static void count_failure(const char *step, const char *error, double start, unsigned port)
 {
 	if (atomic_fetch_add(&failed, 1) >= FAILURES_SHOWN)
 		return;
 	pthread_mutex_lock(&lock);
-	printf("failed at=%.3f step=%s error=\"%s\"\n", now() - began, step, error);
+	printf("failed at=%.3f after=%.3f port=%u step=%s error=\"%s\"\n", now() - began, now() - start, port, step,
+	       error);
 	fflush(stdout);
 	pthread_mutex_unlock(&lock);
 }
 
-static int open_connection(void)
+static unsigned port_of(int descriptor)
+{
+	struct sockaddr_in6 own = {0};
+	socklen_t size = sizeof own;
+	/* Both families have it in the same place. */
+	return getsockname(descriptor, (struct sockaddr *)&own, &size) == 0 ? ntohs(own.sin6_port) : 0;
+}
+
+/* - port: set to the own one, also where there is no connection. */
+static int open_connection(unsigned *port)
 {
 	int descriptor = socket(target.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (descriptor < 0)
@@ -104,8 +114,9 @@ static int open_connection(void)
 	setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-	if (connect(descriptor, (struct sockaddr *)&target, target_size) != 0) {
-		int error = errno;
+	int outcome = connect(descriptor, (struct sockaddr *)&target, target_size), error = errno;
+	*port = port_of(descriptor);
+	if (outcome != 0) {
 		close(descriptor);
 		errno = error;
 		return -1;
@@ -188,6 +199,7 @@ static void *work(void *argument)
 	(void)argument;
 	char *answer = malloc(ANSWER_MAX);
 	int descriptor = -1;
+	unsigned port = 0;
 	bool served = false;
 	while (answer != NULL && !stopping) {
 		if (limit_requests > 0 && atomic_fetch_add(&started, 1) >= limit_requests)
@@ -204,7 +216,7 @@ static void *work(void *argument)
 			if (fresh) {
 				served = false;
 				step = "connect";
-				descriptor = open_connection();
+				descriptor = open_connection(&port);
 				if (descriptor < 0) {
 					snprintf(error, sizeof error, "%s", strerror(errno));
 					outcome = LOST;
@@ -226,7 +238,7 @@ static void *work(void *argument)
 			count_answer(name, now() - start);
 			served = true;
 		} else {
-			count_failure(step, error);
+			count_failure(step, error, start, port);
 		}
 		if (descriptor >= 0 && (!keep || !kept || outcome != ANSWERED)) {
 			close(descriptor);

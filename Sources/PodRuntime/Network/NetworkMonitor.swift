@@ -2,7 +2,7 @@ import Foundation
 import LinuxKernel
 import Synchronization
 
-/// A thread that hears of every device that goes away, and removes those whose pod is long gone.
+/// A thread that hears of every device that goes away, frees its pod's addresses, and removes devices whose pod is long gone.
 final class NetworkMonitor: Sendable {
     private let socket: NetlinkSocket
     private let wakeup: FileDescriptor
@@ -43,6 +43,7 @@ final class NetworkMonitor: Sendable {
 
     private func run() {
         while !stopped.load(ordering: .sequentiallyConsistent), let network = owner.network {
+            network.freeVanished()
             let next = network.removeOverdue()
             let milliseconds = next.map { Int32(clamping: max(0, ($0 - Monotonic.nanoseconds()) / 1_000_000 + 1)) }
             // Bounded, so that a network that nobody holds any more does not keep its thread.

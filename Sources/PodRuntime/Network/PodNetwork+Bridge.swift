@@ -165,6 +165,8 @@ extension PodNetwork {
             sysctls.restore(othersRemain: others)
             try state.withLock { state in
                 state.leaving = [:]
+                state.vanished = []
+                state.vanishedDue = nil
                 for number in state.addresses.leases.keys { try state.addresses.free(number) }
             }
             try FileAccess.removeTree(stateDirectory)

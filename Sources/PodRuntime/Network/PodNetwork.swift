@@ -43,6 +43,10 @@ public final class PodNetwork: Sendable {
         var uplinks: Set<Int32> = []
         /// Pods that are gone, and when their device is removed by us if it is still there.
         var leaving: [AddressPool.Number: Int64] = [:]
+        /// Pods whose device is gone too, and that connection tracking still has to forget.
+        var vanished: Set<AddressPool.Number> = []
+        /// When that is due.
+        var vanishedDue: Int64?
         var monitor: NetworkMonitor?
     }
 
@@ -226,8 +230,8 @@ public final class PodNetwork: Sendable {
         monitor?.wake()
     }
 
-    /// Pods whose addresses wait for their device's end.
-    var leavingCount: Int { state.withLock { $0.leaving.count } }
+    /// Pods whose addresses are not free yet.
+    var leavingCount: Int { state.withLock { $0.leaving.count + $0.vanished.count } }
 
     // MARK: Told by the monitor
 
@@ -247,8 +251,7 @@ public final class PodNetwork: Sendable {
         else { return }
         state.withLock { state in
             guard state.addresses.leases[number]?.leaving == true else { return }
-            try? state.addresses.free(number)
-            state.leaving[number] = nil
+            Self.vanish(number, &state)
         }
     }
 
@@ -262,8 +265,7 @@ public final class PodNetwork: Sendable {
                 if present.contains(lease.device) {
                     state.leaving[number] = state.leaving[number] ?? due
                 } else {
-                    try? state.addresses.free(number)
-                    state.leaving[number] = nil
+                    Self.vanish(number, &state)
                 }
             }
         }
@@ -288,7 +290,7 @@ public final class PodNetwork: Sendable {
                 }
             }
         }
-        return state.withLock { $0.leaving.values.min() }
+        return state.withLock { ($0.leaving.values + [$0.vanishedDue].compactMap(\.self)).min() }
     }
 
     // MARK: Errors

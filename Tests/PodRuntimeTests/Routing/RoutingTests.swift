@@ -328,6 +328,42 @@ struct RoutingPrivilegedTests {
         return flows
     }
 
+    /// What a client sends again after its pod's end goes where the rules lead by then. The first SYN is lost on its way.
+    @Test(arguments: Self.families)
+    func aConnectionThatBeginsAsItsPodEndsIsLedToAnother(_ family: IPAddress.Family) async throws {
+        try await RoutingNode.with { node in
+            var first: RoutingPod? = try await node.addPod("first", tcp: [80])
+            let second = try await node.addPod("second", tcp: [80])
+            let uplink = RoutingNode.uplink[family]!
+            var web = route(
+                "default/web", .tcp, [.nodePort(30080, family)], [try #require(first).backend(80, family)])
+            try await node.router.replaceAll([web])
+            let answer = try await node.client.run { try TestSocket.ask(uplink, 30080) }
+            #expect(answer.server == "first")
+
+            try await first?.thread.command("ip link set eth0 down")
+            async let waiting = node.client.run { try TestSocket.ask(uplink, 30080, patience: 10_000) }
+            let netfilter = try await node.node.run { try NetlinkSocket(.netfilter) }
+            let address = try #require(first).address(family)
+            try await eventually {
+                var isOnItsWay = false
+                try netfilter.dump(ConnectionFlow.list(.init(family: family, answerer: address))) { reply in
+                    if let flow = ConnectionFlow(reply), !flow.isOver, flow.answerer == address,
+                        flow.destination == uplink
+                    {
+                        isOnItsWay = true
+                    }
+                }
+                return isOnItsWay
+            }
+            web.backends = [second.backend(80, family)]
+            try await node.router.update([web], removed: [])
+            node.network.release("first")
+            first = nil
+            #expect(try await waiting.server == "second")
+        }
+    }
+
     @Test func aFlowToANodePortThatCameLaterIsLedToIt() async throws {
         try await RoutingNode.with { node in
             let pod = try await node.addPod("pod", udp: [53])
