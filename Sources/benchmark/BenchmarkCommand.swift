@@ -8,7 +8,8 @@ struct BenchmarkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measure a running node, and its parts.",
         subcommands: [
-            NodeCommand.self, SamplingCommand.self, ServicesCommand.self, NamesCommand.self, RoutingCommand.self,
+            NodeCommand.self, APICommand.self, SamplingCommand.self, ServicesCommand.self, NamesCommand.self,
+            RoutingCommand.self,
         ],
         defaultSubcommand: NodeCommand.self)
 }

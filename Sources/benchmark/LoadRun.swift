@@ -1,6 +1,6 @@
 import Foundation
 
-/// One run of `wrk`, inside the network namespace of a process.
+/// One run of `wrk`.
 struct LoadRun: Sendable {
     var requestsPerSecond: Double
     /// Milliseconds.
@@ -8,6 +8,8 @@ struct LoadRun: Sendable {
 
     static let connections = 16
 
+    /// Inside the network namespace of a process.
+    ///
     /// - Throws: `BenchmarkError` where wrk is not there, or where any request failed: a figure of them means nothing.
     static func make(
         _ url: String, keepsAlive: Bool, seconds: Int, inNetworkOf process: Int32
@@ -17,9 +19,14 @@ struct LoadRun: Sendable {
             "--duration", "\(seconds)s", "--latency",
         ]
         if !keepsAlive { arguments += ["--header", "Connection: close"] }
-        let output = try await run(arguments + [url])
+        return try await make(arguments + [url])
+    }
+
+    /// - Parameter command: wrk and what it takes, with `--latency`.
+    static func make(_ command: [String]) async throws -> LoadRun {
+        let output = try await run(command)
         guard let run = LoadRun(output) else {
-            throw BenchmarkError("wrk \(url): failed requests, or an answer that is not understood:\n\(output)")
+            throw BenchmarkError("wrk: failed requests, or an answer that is not understood:\n\(output)")
         }
         return run
     }
