@@ -1,4 +1,5 @@
 public import InternetAddress
+import KubernetesAPI
 
 /// How one node runs its pods: what the kubelet has in its flags and its configuration file.
 public struct NodeConfiguration: Sendable {
@@ -73,7 +74,7 @@ public struct NodeConfiguration: Sendable {
         resolverFile = "/etc/resolv.conf"
         logMaxBytes = 10 << 20
         logMaxFiles = 5
-        kubernetesVersion = "v1.36.0"
+        kubernetesVersion = KubernetesVersion.text
         runtimeVersion = "0.1.0"
         resyncPeriod = .seconds(60)
         labels = [:]

@@ -33,10 +33,11 @@ struct APILoad: Sendable {
     func remove() { try? FileManager.default.removeItem(atPath: script) }
 
     func run(_ kind: Kind, _ connections: Int, _ seconds: Int) async throws -> LoadRun {
-        try await LoadRun.make([
-            "wrk", "--threads", "1", "--connections", "\(connections)", "--duration", "\(seconds)s", "--latency",
-            "--timeout", "30s", "--script", script, server, "--", token, APIMeasurements.namespace,
-        ] + kind.words)
+        try await LoadRun.make(
+            [
+                "wrk", "--threads", "1", "--connections", "\(connections)", "--duration", "\(seconds)s", "--latency",
+                "--timeout", "30s", "--script", script, server, "--", token, APIMeasurements.namespace,
+            ] + kind.words)
     }
 
     /// One thread, so that one counter names all objects.

@@ -101,7 +101,8 @@ struct APIMeasurements: Sendable {
     private func list(_ load: APILoad) async throws -> Figure {
         var samples: [Double] = []
         for _ in 0..<Self.runs {
-            samples.append(1000 / (try await load.run(.list(selector: "prefix%3Dobject"), 1, seconds).requestsPerSecond))
+            samples.append(
+                1000 / (try await load.run(.list(selector: "prefix%3Dobject"), 1, seconds).requestsPerSecond))
         }
         return Figure(name: "list of \(objects) objects of 1 KiB, by label", unit: "ms", samples: samples)
     }

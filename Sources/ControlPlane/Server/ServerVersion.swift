@@ -4,12 +4,14 @@ import KubernetesAPI
 ///
 /// kubectl warns where its minor version differs from this by more than one, which is true of any real cluster, too.
 enum ServerVersion {
-    static let minor = "36"
-    static let git = "v1.36.4+minikube-lite"
+    static let minor = KubernetesVersion.minor
+    static let git = KubernetesVersion.text + "+minikube-lite"
 
     static let json: JSONValue = [
-        "major": "1", "minor": .string(minor), "emulationMajor": "1", "emulationMinor": .string(minor),
-        "minCompatibilityMajor": "1", "minCompatibilityMinor": "35", "gitVersion": .string(git), "gitCommit": "",
+        "major": .string(KubernetesVersion.major), "minor": .string(minor), "emulationMajor": "1",
+        "emulationMinor": .string(minor),
+        "minCompatibilityMajor": "1", "minCompatibilityMinor": .string(String((Int(minor) ?? 1) - 1)),
+        "gitVersion": .string(git), "gitCommit": "",
         "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "swift",
         "platform": .string(platform),
     ]
