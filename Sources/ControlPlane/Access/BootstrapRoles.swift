@@ -5,9 +5,6 @@ import KubernetesAPI
 enum BootstrapRoles {
     private static let read = ["get", "list", "watch"]
     private static let write = ["create", "delete", "deletecollection", "patch", "update"]
-    private static let readWrite = [
-        "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch",
-    ]
 
     private static func rule(_ verbs: [String], _ group: String, _ resources: [String]) -> PolicyRule {
         var rule = PolicyRule()
@@ -113,40 +110,39 @@ enum BootstrapRoles {
             [rule(read, "metrics.k8s.io", ["pods", "nodes"])]),
     ]
 
-    private static let administration = [
-        rule(["create"], "authorization.k8s.io", ["localsubjectaccessreviews"]),
-        rule(readWrite, RoleRef.group, ["roles", "rolebindings"]),
-    ]
+    private static let administration =
+        [rule(["create"], "authorization.k8s.io", ["localsubjectaccessreviews"])] + rules(of: .admin)
 
-    private static let editing = [
-        rule(
-            read, "",
-            ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"]),
-        rule(["impersonate"], "", ["serviceaccounts"]),
-        rule(write, "", ["pods", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy"]),
-        rule(["create"], "", ["pods/eviction"]),
-        rule(
-            write, "",
-            ["configmaps", "events", "secrets", "serviceaccounts", "services", "services/proxy"]),
-        rule(["create"], "", ["serviceaccounts/token"]),
-        rule(write, "apps", ["deployments", "deployments/scale", "replicasets", "replicasets/scale"]),
-        rule(readWrite, "coordination.k8s.io", ["leases"]),
-    ]
+    private static let editing =
+        [
+            rule(read, "", ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy"]),
+            rule(["impersonate"], "", ["serviceaccounts"]),
+            rule(write, "", ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy"]),
+            rule(["create"], "", ["pods/eviction", "serviceaccounts/token"]),
+        ] + rules(of: .edit)
 
-    private static let viewing = [
-        rule(
-            read, "",
-            ["configmaps", "endpoints", "pods", "serviceaccounts", "services", "services/status"]),
-        rule(read, "", ["bindings", "events", "namespaces/status", "pods/log", "pods/status"]),
-        rule(read, "", ["namespaces"]),
-        rule(read, "discovery.k8s.io", ["endpointslices"]),
-        rule(
-            read, "apps",
-            [
-                "deployments", "deployments/scale", "deployments/status", "replicasets", "replicasets/scale",
-                "replicasets/status",
-            ]),
-    ]
+    private static let viewing = [rule(read, "", ["bindings"])] + rules(of: .view)
+
+    /// What a role adds to those below it, by the kinds' descriptions: one rule per group and set of verbs. Who reads
+    /// a kind reads its counts, states and logs; who writes it writes its counts.
+    private static func rules(of role: Schema.ServedKind.UserRole) -> [PolicyRule] {
+        var groups: [String] = []
+        for kind in Schema.shared.served where !groups.contains(kind.resource.kind.group) {
+            groups.append(kind.resource.kind.group)
+        }
+        return groups.flatMap { group in
+            let kinds = Schema.shared.served.filter { $0.resource.kind.group == group }
+            func resources(_ kinds: [Schema.ServedKind], with parts: Set<String>) -> [String] {
+                kinds.flatMap { kind in
+                    let served = kind.subresources.keys.filter(parts.contains).sorted()
+                    return [kind.resource.plural] + served.map { "\(kind.resource.plural)/\($0)" }
+                }
+            }
+            let readable = resources(kinds.filter { $0.readableBy == role }, with: ["log", "scale", "status"])
+            let writable = resources(kinds.filter { $0.writableBy == role }, with: ["scale"])
+            return [(read, readable), (write, writable)].filter { !$0.1.isEmpty }.map { rule($0, group, $1) }
+        }
+    }
 
     private static func binding(_ role: String, _ groups: [String]) -> ClusterRoleBinding {
         var binding = ClusterRoleBinding()

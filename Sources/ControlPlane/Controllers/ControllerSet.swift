@@ -32,114 +32,50 @@ public struct ControllerSet: Sendable {
     /// Runs all of them until the task is cancelled, and returns then. Errors of the API are theirs to deal with:
     /// they are logged and tried again.
     public func run() async throws {
-        let deployments = informer(Deployment.self)
-        let sets = informer(ReplicaSet.self)
-        let pods = informer(Pod.self)
-        let nodes = informer(Node.self)
-        let namespaces = informer(Namespace.self)
-        let clusterRoles = informer(ClusterRole.self)
-        let services = informer(Service.self)
-        let endpoints = informer(Endpoints.self)
-        let slices = informer(EndpointSlice.self)
-        let tracker = MetadataTracker(
-            client: client,
-            shared: [
-                Deployment.self, ReplicaSet.self, Pod.self, Node.self, Namespace.self, ClusterRole.self, Service.self,
-                Endpoints.self, EndpointSlice.self,
-            ], time: time, logger: logger)
-        tracker.attach(deployments)
-        tracker.attach(sets)
-        tracker.attach(pods)
-        tracker.attach(nodes)
-        tracker.attach(namespaces)
-        tracker.attach(clusterRoles)
-        tracker.attach(services)
-        tracker.attach(endpoints)
-        tracker.attach(slices)
-
-        let deploymentEvents = recorder("deployment-controller")
-        let setEvents = recorder("replicaset-controller")
-        let schedulerEvents = recorder(Scheduler.name)
-        let nodeEvents = recorder("node-controller")
-        let serviceEvents = recorder("service-controller")
-        let endpointEvents = recorder("endpoint-slice-controller")
-
-        let deploymentController = DeploymentController(
-            client: client, deployments: deployments, sets: sets, pods: pods, events: deploymentEvents, time: time,
-            logger: logger)
-        let setController = ReplicaSetController(
-            client: client, sets: sets, pods: pods, events: setEvents, time: time, logger: logger)
-        let scheduler = Scheduler(
-            client: client, pods: pods, nodes: nodes, events: schedulerEvents, time: time, logger: logger)
-        let garbageCollector = GarbageCollector(client: client, tracker: tracker, time: time, logger: logger)
-        let namespaceController = NamespaceController(
-            client: client, namespaces: namespaces, tracker: tracker, time: time, logger: logger)
-        let defaultsController = NamespaceDefaultsController(
-            client: client, namespaces: namespaces, tracker: tracker, rootCertificate: rootCertificate, time: time,
-            logger: logger)
-        let nodeController = NodeLifecycleController(
-            client: client, nodes: nodes, tracker: tracker, events: nodeEvents,
-            gracePeriod: nodeGracePeriod, time: time, logger: logger)
-        let podCollector = PodGarbageCollector(client: client, pods: pods, nodes: nodes, time: time, logger: logger)
-        let aggregation = ClusterRoleAggregation(client: client, roles: clusterRoles, time: time, logger: logger)
-        let serviceControllers = ServiceControllers(
-            client: client, services: services, endpoints: endpoints, slices: slices, pods: pods, nodes: nodes,
-            clusterServices: clusterServices, serviceEvents: serviceEvents, endpointEvents: endpointEvents, time: time,
-            logger: logger)
-
+        let parts = ControllerParts(client: client, time: time, logger: logger)
+        let controllers = controllers(parts)
+        let (tracker, attached) = (parts.tracker, parts.followedKinds)
         try await withThrowingDiscardingTaskGroup { group in
-            group.addTask { await deployments.run() }
-            group.addTask { await sets.run() }
-            group.addTask { await pods.run() }
-            group.addTask { await nodes.run() }
-            group.addTask { await namespaces.run() }
-            group.addTask { await clusterRoles.run() }
-            group.addTask { await services.run() }
-            group.addTask { await endpoints.run() }
-            group.addTask { await slices.run() }
-            group.addTask { await tracker.run() }
-            for recorder in [
-                deploymentEvents, setEvents, schedulerEvents, nodeEvents, serviceEvents, endpointEvents,
-            ] {
-                group.addTask { await recorder.run() }
-            }
-
+            for informer in parts.informers { group.addTask { await informer.run() } }
+            for recorder in parts.recorders { group.addTask { await recorder.run() } }
+            group.addTask { await tracker.run(besides: attached) }
             // Nothing is done before everything is known: what a cache has not heard of yet would be made twice.
-            try await deployments.waitUntilSynced()
-            try await sets.waitUntilSynced()
-            try await pods.waitUntilSynced()
-            try await nodes.waitUntilSynced()
-            try await namespaces.waitUntilSynced()
-            try await clusterRoles.waitUntilSynced()
-            try await services.waitUntilSynced()
-            try await endpoints.waitUntilSynced()
-            try await slices.waitUntilSynced()
-            group.addTask { await deploymentController.run() }
-            group.addTask { await setController.run() }
-            group.addTask { await scheduler.run() }
-            group.addTask { await garbageCollector.run() }
-            group.addTask { await namespaceController.run() }
-            group.addTask { await defaultsController.run() }
-            group.addTask { await nodeController.run() }
-            group.addTask { await podCollector.run() }
-            group.addTask { await aggregation.run() }
-            group.addTask { await serviceControllers.run() }
+            for informer in parts.informers { try await informer.waitUntilSynced() }
+            for controller in controllers { group.addTask { await controller.run() } }
         }
     }
 
-    private func informer<Object: KubernetesObject>(_ type: Object.Type) -> Informer<Object> {
-        let logger = logger
-        return Informer(type, client: client, time: time) { error in
-            logger.warning(
-                "cannot follow the API's objects, trying again",
-                metadata: ["kind": "\(Object.groupVersionKind.kind)", "error": "\(error)"])
-        }
-    }
-
-    private func recorder(_ component: String) -> EventRecorder {
-        let logger = logger
-        return EventRecorder(client: client, component: component, time: time) { error in
-            logger.warning("an event was not written", metadata: ["component": "\(component)", "error": "\(error)"])
-        }
+    /// One line per controller. Their handlers are called in this order.
+    private func controllers(_ parts: ControllerParts) -> [any Controller] {
+        let (pods, nodes) = (parts.informer(Pod.self), parts.informer(Node.self))
+        let sets = parts.informer(ReplicaSet.self)
+        let namespaces = parts.informer(Namespace.self)
+        let tracker = parts.tracker
+        return [
+            DeploymentController(
+                client: client, deployments: parts.informer(), sets: sets, pods: pods,
+                events: parts.recorder("deployment-controller"), time: time, logger: logger),
+            ReplicaController<ReplicaSet>(
+                client: client, sets: sets, pods: pods, events: parts.recorder("replicaset-controller"), time: time,
+                logger: logger),
+            Scheduler(
+                client: client, pods: pods, nodes: nodes, events: parts.recorder(Scheduler.name), time: time,
+                logger: logger),
+            GarbageCollector(client: client, tracker: tracker, time: time, logger: logger),
+            NamespaceController(client: client, namespaces: namespaces, tracker: tracker, time: time, logger: logger),
+            NamespaceDefaultsController(
+                client: client, namespaces: namespaces, tracker: tracker, rootCertificate: rootCertificate, time: time,
+                logger: logger),
+            NodeLifecycleController(
+                client: client, nodes: nodes, tracker: tracker, events: parts.recorder("node-controller"),
+                gracePeriod: nodeGracePeriod, time: time, logger: logger),
+            PodGarbageCollector(client: client, pods: pods, nodes: nodes, time: time, logger: logger),
+            ClusterRoleAggregation(client: client, roles: parts.informer(), time: time, logger: logger),
+            ServiceControllers(
+                client: client, services: parts.informer(), endpoints: parts.informer(), slices: parts.informer(),
+                pods: pods, nodes: nodes, clusterServices: clusterServices,
+                serviceEvents: parts.recorder("service-controller"),
+                endpointEvents: parts.recorder("endpoint-slice-controller"), time: time, logger: logger),
+        ]
     }
 }

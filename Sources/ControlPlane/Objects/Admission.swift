@@ -16,7 +16,7 @@ extension ObjectService {
             let namespaces = catalogue.resource(group: "", version: "v1", plural: "namespaces")
         else { return }
         let key = ObjectKey(namespace: "", name: request.namespace)
-        guard let namespace = store.object(namespaces.qualifiedName, key) else {
+        guard let namespace = store.object(namespaces.collection, key) else {
             throw .notFound(namespaces, request.namespace)
         }
         guard namespace.value[path: "metadata", "deletionTimestamp"] == nil else {

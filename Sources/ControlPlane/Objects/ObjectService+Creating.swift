@@ -44,7 +44,7 @@ extension ObjectService {
                 try checkEscalation(object, from: nil, request)
             }
             if request.options.isDryRun {
-                guard store.object(request.resource.qualifiedName, Self.key(metadata, request)) == nil else {
+                guard store.object(request.resource.collection, Self.key(metadata, request)) == nil else {
                     throw APIError.alreadyExists(request.resource, metadata.name)
                 }
                 return Outcome(answer: .made(prepared, code: 201), warnings: warnings + remarks)

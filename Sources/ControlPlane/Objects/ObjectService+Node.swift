@@ -35,7 +35,7 @@ extension ObjectService {
             let selection = try Selection(request.options, of: request.resource.kind)
             let found = try await usage(request, isOfPods: isOfPods).map { value in
                 StoredObject(
-                    collection: request.resource.qualifiedName, key: request.key, resourceVersion: 0, writtenAt: 0,
+                    collection: request.resource.collection, key: request.key, resourceVersion: 0, writtenAt: 0,
                     bytes: value.bytes, value: value)
             }
             return .list(ObjectPage(objects: found.filter(selection.matches), resourceVersion: 0))
@@ -45,7 +45,7 @@ extension ObjectService {
 
     private func requirePod(_ request: ObjectRequest) throws(APIError) {
         guard let pods = catalogue.resource(of: Pod.groupVersionKind) else { return }
-        guard store.object(pods.qualifiedName, request.key) != nil else { throw .notFound(pods, request.name) }
+        guard store.object(pods.collection, request.key) != nil else { throw .notFound(pods, request.name) }
     }
 
     /// With the labels of the objects that use, by which lists are selected.
@@ -71,7 +71,7 @@ extension ObjectService {
     /// Completes the metadata of a usage; false where the object is gone.
     private func labelled(_ metadata: inout ObjectMeta, of kind: GroupVersionKind) -> Bool {
         let key = ObjectKey(namespace: metadata.namespace, name: metadata.name)
-        guard let resource = catalogue.resource(of: kind), let object = store.object(resource.qualifiedName, key) else {
+        guard let resource = catalogue.resource(of: kind), let object = store.object(resource.collection, key) else {
             return false
         }
         let stored = try? object.value["metadata"].map { try ObjectMeta(json: $0) }

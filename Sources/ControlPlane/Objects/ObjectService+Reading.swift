@@ -19,7 +19,7 @@ extension ObjectService {
             guard asked <= current else { throw APIError.tooLargeResourceVersion(asked, current: current) }
             if options.resourceVersionMatch == "Exact" { version = asked }
         }
-        let collection = request.resource.qualifiedName
+        let collection = request.resource.collection
         var snapshot: (objects: [StoredObject], resourceVersion: Int64)
         if version == nil, let name = selection.exactName, request.resource.isNamespaced != request.namespace.isEmpty {
             // One object: no need to look at the others.
@@ -35,6 +35,7 @@ extension ObjectService {
             }
         }
         if let token { snapshot.objects.removeFirst(snapshot.objects.partitioningIndex { $0.key > token.after }) }
+        if request.resource.isAlias { snapshot.objects = snapshot.objects.map(request.resource.presented) }
         if !selection.isEverything { snapshot.objects = snapshot.objects.filter(selection.matches) }
         var page = ObjectPage(objects: snapshot.objects, resourceVersion: snapshot.resourceVersion)
         if options.limit > 0, page.objects.count > options.limit {
@@ -67,7 +68,7 @@ extension ObjectService {
         let source: StoreWatch
         do {
             source = try store.watch(
-                request.resource.qualifiedName, namespace: request.resource.isNamespaced ? request.namespace : "",
+                request.resource.collection, namespace: request.resource.isNamespaced ? request.namespace : "",
                 name: request.name.isEmpty ? selection.exactName ?? "" : request.name, after: after,
                 withObjects: wantsState)
         } catch {
@@ -78,7 +79,7 @@ extension ObjectService {
                 ? MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: .seconds(seconds), source.cancel) : nil
         }
         return ObjectWatch(
-            kind: request.resource.kind, source: source, selection: selection,
+            resource: request.resource, source: source, selection: selection,
             sendsBookmarks: options.allowWatchBookmarks,
             endsInitialEvents: options.sendInitialEvents == true && options.allowWatchBookmarks, deadline: deadline)
     }

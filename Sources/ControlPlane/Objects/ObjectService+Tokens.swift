@@ -73,7 +73,7 @@ extension ObjectService {
             let resource = catalogue.resource(of: kind)
         else { throw .badRequest("cannot bind token to object of type \(kind)") }
         let key = ObjectKey(namespace: resource.isNamespaced ? request.namespace : "", name: reference.name)
-        guard let object = store.object(resource.qualifiedName, key)?.value else {
+        guard let object = store.object(resource.collection, key)?.value else {
             throw .notFound(resource, reference.name)
         }
         let uid = object[path: "metadata", "uid"]?.stringValue ?? ""

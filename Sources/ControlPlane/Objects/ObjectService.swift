@@ -47,21 +47,27 @@ struct ObjectService: Sendable {
 
     /// The present object; throws 404.
     func object(of request: ObjectRequest) throws(APIError) -> StoredObject {
-        guard let object = store.object(request.resource.qualifiedName, request.key) else {
+        guard let object = store.object(request.resource.collection, request.key) else {
             throw .notFound(request.resource, request.name)
         }
-        return object
+        return request.resource.presented(object)
     }
 
     /// Makes one change, with the store's refusals in the API's words.
     func commit(
         _ resource: ServedResource, _ key: ObjectKey, _ expectation: StoreWrite.Expectation, _ change: StoreWrite.Change
     ) async throws -> StoredObject {
+        let stored: StoreWrite.Change =
+            switch change {
+            case .put(let value): .put(try resource.stored(value))
+            case .delete(let value): .delete(try resource.stored(value))
+            }
         do {
-            return try await store.commit(
-                StoreWrite(
-                    collection: resource.qualifiedName, key: key, expectation: expectation, change: change,
-                    isDurable: resource.isDurable))
+            return resource.presented(
+                try await store.commit(
+                    StoreWrite(
+                        collection: resource.collection, key: key, expectation: expectation, change: stored,
+                        isDurable: resource.isDurable)))
         } catch .overloaded {
             throw APIError.tooManyRequests("too many writes wait for the store, try again", retryAfterSeconds: 1)
         } catch .closed {

@@ -9,7 +9,7 @@ struct ObjectWatch: Sendable {
         case bookmark(resourceVersion: Int64, endsInitialEvents: Bool)
     }
 
-    let kind: GroupVersionKind
+    private let resource: ServedResource
     private let source: StoreWatch
     private let selection: Selection
     private let sendsBookmarks: Bool
@@ -20,16 +20,18 @@ struct ObjectWatch: Sendable {
     ///   - endsInitialEvents: whether a bookmark says that the initial events are over (`sendInitialEvents`).
     ///   - deadline: what ends the watch when its time is over; cancelled by `end()`.
     init(
-        kind: GroupVersionKind, source: StoreWatch, selection: Selection, sendsBookmarks: Bool,
+        resource: ServedResource, source: StoreWatch, selection: Selection, sendsBookmarks: Bool,
         endsInitialEvents: Bool, deadline: Scheduled<Void>?
     ) {
-        self.kind = kind
+        self.resource = resource
         self.source = source
         self.selection = selection
         self.sendsBookmarks = sendsBookmarks
         self.endsInitialEvents = endsInitialEvents
         self.deadline = deadline
     }
+
+    var kind: GroupVersionKind { resource.kind }
 
     /// Lets the watch go.
     @Sendable func end() {
@@ -58,6 +60,7 @@ struct ObjectWatch: Sendable {
         /// The next frame; nil at the end of the watch.
         mutating func next() async -> Frame? {
             while let object = objects.popFirst() {
+                let object = watch.resource.presented(object)
                 if watch.selection.matches(object) { return .object(.added, object, of: nil) }
             }
             if owesInitialEnd {
@@ -80,7 +83,8 @@ struct ObjectWatch: Sendable {
 
         /// What the change is through the selection: an object that begins to match is added, one that ceases to
         /// match is deleted.
-        private func frame(of event: StoreEvent) -> Frame? {
+        private func frame(of stored: StoreEvent) -> Frame? {
+            let event = watch.resource.presented(stored)
             if watch.selection.isEverything { return .object(event.kind, event.object, of: event) }
             let matched = event.previous.map(watch.selection.matches) ?? false
             let matches = event.kind != .deleted && watch.selection.matches(event.object)

@@ -1,50 +1,65 @@
 import KubernetesAPI
 
-/// A resource that this server serves, with what differs from one to the next.
+/// A resource that this server serves: its description with what follows from it.
 struct ServedResource: Sendable, Hashable {
     typealias Verb = APIRequest.Verb
 
-    /// What counts as a change of intent, for `metadata.generation`.
-    enum Generation: Sendable {
-        case none
-        case spec
-        /// Deployments: a change of the annotations counts, too.
-        case specAndAnnotations
-        /// EndpointSlices: they have no spec, and all of them but the metadata counts.
-        case anything
+    let served: Schema.ServedKind
+    /// Where the store keeps the objects: `pods`, `deployments.apps`.
+    let collection: String
+
+    init(_ served: Schema.ServedKind) {
+        self.served = served
+        let stored = served.storedAs.flatMap { Schema.shared.resource(of: $0) } ?? served.resource
+        collection = Self.qualifiedName(stored)
     }
 
-    /// Where objects come from.
-    enum Origin: Sendable {
-        case store
-        /// From the node agent, whenever they are asked for.
-        case node
-        /// Questions, which are answered and not stored.
-        case review
-    }
-
-    let facts: Schema.Resource
-    /// Served parts of an object: the subresource's name to its verbs.
-    let subresources: [String: [Verb]]
-    let generation: Generation
-    /// Whether answers wait until the disk has the change.
-    let isDurable: Bool
-    let origin: Origin
-
+    var facts: Schema.Resource { served.resource }
     var kind: GroupVersionKind { facts.kind }
     var plural: String { facts.plural }
     var isNamespaced: Bool { facts.namespaced }
+    var subresources: [String: [Verb]] { served.subresources }
     var hasStatus: Bool { subresources["status"] != nil }
+    var generation: Schema.ServedKind.Generation { served.generation }
+    var origin: Schema.ServedKind.Origin { served.origin }
+    var verbs: [Verb] { served.verbs }
+    /// Whether answers wait until the disk has the change.
+    var isDurable: Bool { !served.isExpendable }
+    /// Whether the objects are those of another resource, under another name.
+    var isAlias: Bool { served.storedAs != nil }
 
-    /// The name in messages and in the store: `pods`, `deployments.apps`.
-    var qualifiedName: String { kind.group.isEmpty ? plural : "\(plural).\(kind.group)" }
+    /// The name in messages: `pods`, `deployments.apps`.
+    var qualifiedName: String { Self.qualifiedName(facts) }
 
-    /// The verbs of whole objects, as discovery lists them.
-    var verbs: [Verb] {
-        switch origin {
-        case .store: [.create, .delete, .deletecollection, .get, .list, .patch, .update, .watch]
-        case .node: [.get, .list]
-        case .review: [.create]
+    private static func qualifiedName(_ resource: Schema.Resource) -> String {
+        resource.kind.group.isEmpty ? resource.plural : "\(resource.plural).\(resource.kind.group)"
+    }
+
+    // MARK: Two names for the same objects
+
+    /// A stored object as one of this resource.
+    func presented(_ object: StoredObject) -> StoredObject {
+        // What is stored was validated, and can be read.
+        guard isAlias, let value = try? Kinds.present(object.value, as: kind) else { return object }
+        return StoredObject(
+            collection: object.collection, key: object.key, resourceVersion: object.resourceVersion,
+            writtenAt: object.writtenAt, bytes: value.bytes, value: value)
+    }
+
+    /// A change of a stored object as one of an object of this resource.
+    func presented(_ event: StoreEvent) -> StoreEvent {
+        guard isAlias else { return event }
+        return StoreEvent(
+            kind: event.kind, object: presented(event.object), previous: event.previous.map { presented($0) })
+    }
+
+    /// An object of this resource as it is stored.
+    func stored(_ value: JSONValue) throws(APIError) -> JSONValue {
+        guard isAlias else { return value }
+        do {
+            return try Kinds.stored(value, of: kind)
+        } catch {
+            throw .undecodable(kind, "\(error)")
         }
     }
 }
@@ -58,54 +73,7 @@ struct ResourceCatalogue: Sendable {
     private let byPath: [String: ServedResource]
 
     private init() {
-        let status: [ServedResource.Verb] = [.get, .patch, .update]
-        let served: [(String, String, [String: [ServedResource.Verb]], ServedResource.Generation)] = [
-            ("", "ConfigMap", [:], .none),
-            ("", "Endpoints", [:], .none),
-            ("", "Event", [:], .none),
-            ("", "Namespace", ["finalize": [.update], "status": status], .none),
-            ("", "Node", ["proxy": [.get], "status": status], .none),
-            (
-                "", "Pod",
-                [
-                    "binding": [.create], "eviction": [.create], "log": [.get], "resize": status, "status": status,
-                ], .spec
-            ),
-            ("", "Secret", [:], .none),
-            ("", "Service", ["status": status], .none),
-            ("", "ServiceAccount", ["token": [.create]], .none),
-            ("apps", "Deployment", ["scale": status, "status": status], .specAndAnnotations),
-            ("apps", "ReplicaSet", ["scale": status, "status": status], .spec),
-            ("coordination.k8s.io", "Lease", [:], .none),
-            ("discovery.k8s.io", "EndpointSlice", [:], .anything),
-            (RoleRef.group, "ClusterRole", [:], .none),
-            (RoleRef.group, "ClusterRoleBinding", [:], .none),
-            (RoleRef.group, "Role", [:], .none),
-            (RoleRef.group, "RoleBinding", [:], .none),
-        ]
-        let stored = served.compactMap { group, kind, subresources, generation in
-            let kind = GroupVersionKind(group: group, version: "v1", kind: kind)
-            return Schema.shared.resource(of: kind).map {
-                ServedResource(
-                    facts: $0, subresources: subresources, generation: generation, isDurable: kind.kind != "Event",
-                    origin: .store)
-            }
-        }
-        let usage = [NodeMetrics.groupVersionKind, PodMetrics.groupVersionKind].compactMap { kind in
-            Schema.shared.resource(of: kind).map {
-                ServedResource(facts: $0, subresources: [:], generation: .none, isDurable: false, origin: .node)
-            }
-        }
-        let reviews = [
-            TokenReview.groupVersionKind, SelfSubjectReview.groupVersionKind, SubjectAccessReview.groupVersionKind,
-            LocalSubjectAccessReview.groupVersionKind, SelfSubjectAccessReview.groupVersionKind,
-            SelfSubjectRulesReview.groupVersionKind,
-        ].compactMap { kind in
-            Schema.shared.resource(of: kind).map {
-                ServedResource(facts: $0, subresources: [:], generation: .none, isDurable: false, origin: .review)
-            }
-        }
-        resources = stored + usage + reviews
+        resources = Schema.shared.served.map(ServedResource.init)
         byPath = Dictionary(
             resources.map { (Self.path($0.kind.group, $0.kind.version, $0.plural), $0) }
         ) { first, _ in first }
@@ -119,8 +87,8 @@ struct ResourceCatalogue: Sendable {
         byPath[Self.path(group, version, plural)]
     }
 
-    /// Those whose objects are stored, and so can be listed, watched and deleted.
-    var stored: [ServedResource] { resources.filter { $0.origin == .store } }
+    /// Those whose objects are stored, and so can be listed, watched and deleted; each object under one name only.
+    var stored: [ServedResource] { resources.filter { $0.origin == .store && !$0.isAlias } }
 
     func resource(of kind: GroupVersionKind) -> ServedResource? { resources.first { $0.kind == kind } }
 

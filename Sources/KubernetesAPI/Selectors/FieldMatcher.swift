@@ -55,34 +55,8 @@ public struct FieldMatcher: Sendable, Hashable, CustomStringConvertible {
     public static func supportedFields(of kind: GroupVersionKind) -> Set<String> {
         var fields: Set<String> = ["metadata.name"]
         if Schema.shared.resource(of: kind)?.namespaced != false { fields.insert("metadata.namespace") }
-        return fields.union(fieldsByKind[kind] ?? [])
+        return fields.union(Schema.shared.served(kind)?.selectableFields ?? [])
     }
-
-    private static let fieldsByKind: [GroupVersionKind: Set<String>] = {
-        let event: Set<String> = [
-            "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
-            "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason",
-            "reportingComponent", "source", "type",
-        ]
-        let fields: [(String, String, Set<String>)] = [
-            (
-                "v1", "Pod",
-                [
-                    "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
-                    "spec.hostNetwork", "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName",
-                ]
-            ),
-            ("v1", "Node", ["spec.unschedulable"]),
-            ("v1", "Namespace", ["status.phase"]),
-            ("v1", "Secret", ["type"]),
-            ("v1", "Service", ["spec.clusterIP", "spec.type"]),
-            ("v1", "Event", event),
-            ("v1", "ReplicationController", ["status.replicas"]),
-            ("apps/v1", "ReplicaSet", ["status.replicas"]),
-        ]
-        return Dictionary(
-            fields.map { (GroupVersionKind(apiVersion: $0.0, kind: $0.1), $0.2) }, uniquingKeysWith: { $1 })
-    }()
 
     private static func text(of field: String, in object: JSONValue) -> String {
         var value: JSONValue? = object

@@ -3,7 +3,7 @@ import Logging
 
 /// Keeps the rules of roles with an `aggregationRule` those of all roles that it selects
 /// (`pkg/controller/clusterroleaggregation`).
-final class ClusterRoleAggregation: Sendable {
+final class ClusterRoleAggregation: Controller {
     private let client: APIClient
     private let logger: Logger
     private let roles: Informer<ClusterRole>

@@ -3,7 +3,7 @@ import Logging
 
 /// Rolls out Deployments by way of ReplicaSets, the way kube-controller-manager does: what is decided is in
 /// `RolloutPlan` and `DeploymentProgress`, what is done about one Deployment in `DeploymentRound`.
-final class DeploymentController: Sendable {
+final class DeploymentController: Controller {
     private let client: APIClient
     private let time: TimeSource
     private let logger: Logger

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Deletes what has lost its owners, and carries out deletions in the foreground and with orphaning, which the API
 /// asks for by finalizers.
-final class GarbageCollector: Sendable {
+final class GarbageCollector: Controller {
     private let client: APIClient
     private let logger: Logger
     private let queue: WorkQueue<OwnershipGraph.Task>

@@ -15,20 +15,14 @@ final class MetadataTracker: Sendable {
     typealias Handler = @Sendable (Change) -> Void
 
     private let handlers = Mutex<[Handler]>([])
-    private let own: [Informer<PartialObjectMetadata>]
+    private let client: APIClient
+    private let time: TimeSource
+    private let logger: Logger
 
-    /// - Parameter shared: kinds that are followed anyway; `attach` brings their changes in here.
-    init(client: APIClient, shared: [any KubernetesObject.Type], time: TimeSource, logger: Logger) {
-        let known = Set(shared.map { $0.groupVersionKind } + [Event.groupVersionKind])
-        let kinds = ResourceCatalogue.shared.stored.map(\.kind).filter { !known.contains($0) }
-        own = kinds.map { kind in
-            Informer(PartialObjectMetadata.self, kind: kind, client: client, time: time) { error in
-                logger.warning(
-                    "cannot follow the API's objects, trying again",
-                    metadata: ["kind": "\(kind.kind)", "error": "\(error)"])
-            }
-        }
-        for (kind, informer) in zip(kinds, own) { attach(informer, kind: kind) }
+    init(client: APIClient, time: TimeSource, logger: Logger) {
+        self.client = client
+        self.time = time
+        self.logger = logger
     }
 
     /// Adds a handler; before `run`. It is quick and never blocks.
@@ -49,9 +43,22 @@ final class MetadataTracker: Sendable {
     }
 
     /// Follows until the task is cancelled.
-    func run() async {
+    ///
+    /// - Parameter attached: kinds that are followed elsewhere, whose informers `attach` was called with.
+    func run(besides attached: Set<GroupVersionKind>) async {
+        // Events may be lost: nothing owns them, and nobody waits for them.
+        let kinds = ResourceCatalogue.shared.stored.filter { $0.isDurable && !attached.contains($0.kind) }.map(\.kind)
         await withDiscardingTaskGroup { group in
-            for informer in own { group.addTask { await informer.run() } }
+            for kind in kinds {
+                let informer = Informer(PartialObjectMetadata.self, kind: kind, client: client, time: time) {
+                    [logger] error in
+                    logger.warning(
+                        "cannot follow the API's objects, trying again",
+                        metadata: ["kind": "\(kind.kind)", "error": "\(error)"])
+                }
+                attach(informer, kind: kind)
+                group.addTask { await informer.run() }
+            }
         }
     }
 

@@ -2,7 +2,7 @@ import KubernetesAPI
 import Logging
 
 /// Empties namespaces that are being deleted, and lets them go when they are empty.
-final class NamespaceController: Sendable {
+final class NamespaceController: Controller {
     private let client: APIClient
     private let time: TimeSource
     private let logger: Logger

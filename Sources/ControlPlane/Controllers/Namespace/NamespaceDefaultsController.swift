@@ -3,7 +3,7 @@ import Logging
 
 /// Sees to it that each namespace has what pods in it rely on: the ServiceAccount `default`, and the ConfigMap
 /// `kube-root-ca.crt` where there is a certificate to publish.
-final class NamespaceDefaultsController: Sendable {
+final class NamespaceDefaultsController: Controller {
     static let serviceAccount = "default"
     static let configMap = "kube-root-ca.crt"
     private static let certificateKey = "ca.crt"

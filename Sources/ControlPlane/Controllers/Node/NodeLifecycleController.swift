@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Pods on such a node are left alone, unlike upstream: there is no other node for them, the processes may well be
 /// running, and their status is the agent's, which tells what has changed and not what somebody else wrote over it.
-final class NodeLifecycleController: Sendable {
+final class NodeLifecycleController: Controller {
     private static let leaseNamespace = "kube-node-lease"
     /// How long a node that seems silent has to be heard after all: a machine that slept, or a program that was
     /// stopped, wakes to find everybody's time over at once. One period of the agent's lease.

@@ -2,7 +2,7 @@ import KubernetesAPI
 import Logging
 
 /// Deletes pods that nobody else will: those on a node that is gone, and the oldest of very many that have ended.
-final class PodGarbageCollector: Sendable {
+final class PodGarbageCollector: Controller {
     private enum Task: Hashable {
         case node(String)
         case terminated

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Gives each pod without a node one that it fits on. A pod that fits on none is told why, and tried again when
 /// something changed that may help: a node, or a pod that went.
-final class Scheduler: Sendable {
+final class Scheduler: Controller {
     /// `spec.schedulerName` of the pods that are this scheduler's.
     static let name = "default-scheduler"
     private static let firstBackoff = Duration.seconds(1)

@@ -2,7 +2,7 @@ import KubernetesAPI
 import Logging
 
 /// What runs for Services: their endpoints, the node's addresses for load balancers, and those that every cluster has.
-struct ServiceControllers: Sendable {
+struct ServiceControllers: Controller {
     private let slices: EndpointSliceController
     private let endpoints: EndpointsController
     private let mirror: EndpointMirrorController

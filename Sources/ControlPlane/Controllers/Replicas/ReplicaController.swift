@@ -1,22 +1,24 @@
 import KubernetesAPI
 import Logging
 
-/// Keeps as many pods of each ReplicaSet as it asks for, the way kube-controller-manager does.
-final class ReplicaSetController: Sendable {
-    /// The most pods created or deleted in one go.
-    static let burst = 500
+/// The most pods created or deleted in one go.
+private let burst = 500
+
+/// Keeps as many pods as each object of a kind asks for, the way kube-controller-manager does for ReplicaSets and
+/// ReplicationControllers.
+final class ReplicaController<Owner: ReplicaOwner>: Controller {
 
     private let client: APIClient
     private let time: TimeSource
     private let logger: Logger
-    private let sets: Informer<ReplicaSet>
+    private let sets: Informer<Owner>
     private let pods: Informer<Pod>
     private let events: EventRecorder
     private let queue: WorkQueue<ObjectKey>
     private let expectations: Expectations
 
     init(
-        client: APIClient, sets: Informer<ReplicaSet>, pods: Informer<Pod>, events: EventRecorder, time: TimeSource,
+        client: APIClient, sets: Informer<Owner>, pods: Informer<Pod>, events: EventRecorder, time: TimeSource,
         logger: Logger
     ) {
         self.client = client
@@ -38,7 +40,9 @@ final class ReplicaSetController: Sendable {
                 return try await sync(key)
             } catch {
                 if !(error is CancellationError) {
-                    logger.debug("replica set not in order yet", metadata: ["key": "\(key)", "error": "\(error)"])
+                    logger.debug(
+                        "replicas not in order yet",
+                        metadata: ["kind": "\(Owner.groupVersionKind.kind)", "key": "\(key)", "error": "\(error)"])
                 }
                 return .failed
             }
@@ -47,7 +51,7 @@ final class ReplicaSetController: Sendable {
 
     // MARK: What changed
 
-    private func setChanged(_ change: ObjectChange<ReplicaSet>) {
+    private func setChanged(_ change: ObjectChange<Owner>) {
         guard let set = change.object else { return }
         if case .deleted = change { expectations.forget(set.key) }
         queue.add(set.key)
@@ -87,9 +91,9 @@ final class ReplicaSetController: Sendable {
         queue.add(set.key)
     }
 
-    /// The ReplicaSet that controls a pod, if it is the one that the reference means and not a later namesake.
-    private func owner(of pod: Pod) -> ReplicaSet? {
-        guard let reference = pod.metadata.controller, reference.kind == ReplicaSet.groupVersionKind.kind else {
+    /// The object that controls a pod, if it is the one that the reference means and not a later namesake.
+    private func owner(of pod: Pod) -> Owner? {
+        guard let reference = pod.metadata.controller, reference.kind == Owner.groupVersionKind.kind else {
             return nil
         }
         let set = sets.cache[ObjectKey(namespace: pod.metadata.namespace, name: reference.name)]
@@ -99,7 +103,7 @@ final class ReplicaSetController: Sendable {
     private func enqueueAdopters(of pod: Pod) {
         guard pod.metadata.controller == nil, !pod.metadata.labels.isEmpty else { return }
         for set in sets.cache.inNamespace(pod.metadata.namespace) {
-            guard let matcher = LabelMatcher(ofController: set.spec.selector) else { continue }
+            guard let matcher = LabelMatcher(ofController: set.podSelector) else { continue }
             if matcher.matches(pod.metadata.labels) { queue.add(set.key) }
         }
     }
@@ -111,37 +115,39 @@ final class ReplicaSetController: Sendable {
             expectations.forget(key)
             return .done
         }
-        guard let matcher = LabelMatcher(ofController: set.spec.selector) else { return .done }
+        guard let matcher = LabelMatcher(ofController: set.podSelector) else { return .done }
         // Asked before the cache is read: what is observed in between makes the next round right, not this one wrong.
         let mayChange = expectations.isSatisfied(key)
         let candidates =
             pods.cache.ownedBy(uid: set.metadata.uid) + pods.cache.withoutController(inNamespace: key.namespace)
         let owned = try await OwnershipClaim(client: client, owner: set, matcher: matcher).claim(candidates)
 
-        var failure: ReplicaSetFailure?
+        var failure: ReplicaFailure?
         if mayChange, !set.metadata.isBeingDeleted {
             failure = await changeNumber(of: owned.filter(\.isActive), set)
         }
         let now = time.preciseNow
-        try await write(ReplicaSetStatus(of: set, pods: owned, failure: failure, now: now), of: set)
+        var counted = set
+        counted.report(ReplicaCounts(of: owned, owner: set, now: now), failure, now: now)
+        if counted.status != set.status { try await write(counted) }
         if let failure { throw failure }
 
         let nextAvailability = owned.lazy.filter(\.isActive)
-            .compactMap { $0.timeToAvailability(minReadySeconds: set.spec.minReadySeconds, now: now) }
+            .compactMap { $0.timeToAvailability(minReadySeconds: set.minReadySeconds, now: now) }
             .filter { $0 > .zero }.min()
         return nextAvailability.map { .again(after: $0) } ?? .done
     }
 
-    private func changeNumber(of active: [Pod], _ set: ReplicaSet) async -> ReplicaSetFailure? {
-        let wanted = Int(set.spec.replicas ?? 1)
-        if active.count < wanted { return await create(min(wanted - active.count, Self.burst), set) }
-        if active.count > wanted { return await delete(min(active.count - wanted, Self.burst), of: active, set) }
+    private func changeNumber(of active: [Pod], _ set: Owner) async -> ReplicaFailure? {
+        let wanted = set.wantedReplicas
+        if active.count < wanted { return await create(min(wanted - active.count, burst), set) }
+        if active.count > wanted { return await delete(min(active.count - wanted, burst), of: active, set) }
         return nil
     }
 
-    /// Creates pods in batches that double, so that a ReplicaSet whose pods are refused (a quota, a bad template)
+    /// Creates pods in batches that double, so that an owner whose pods are refused (a quota, a bad template)
     /// costs one refusal and not hundreds.
-    private func create(_ count: Int, _ set: ReplicaSet) async -> ReplicaSetFailure? {
+    private func create(_ count: Int, _ set: Owner) async -> ReplicaFailure? {
         let pod = newPod(of: set)
         expectations.expectCreations(set.key, count)
         var remaining = count
@@ -156,15 +162,15 @@ final class ReplicaSetController: Sendable {
             batch *= 2
             if let error = errors.first {
                 expectations.observeCreation(set.key, errors.count + remaining)
-                // Nothing more will be created in there; its end ends the ReplicaSet, too.
+                // Nothing more will be created in there; its end ends the owner, too.
                 if (error as? APIError)?.isNamespaceTerminating == true { return nil }
-                return ReplicaSetFailure(reason: ControllerReason.failedCreate, message: "\(error)")
+                return ReplicaFailure(reason: ControllerReason.failedCreate, message: "\(error)")
             }
         }
         return nil
     }
 
-    private func createOne(_ pod: Pod, _ set: ReplicaSet) async -> (any Error)? {
+    private func createOne(_ pod: Pod, _ set: Owner) async -> (any Error)? {
         do {
             let created = try await client.create(pod)
             events.record(
@@ -179,9 +185,9 @@ final class ReplicaSetController: Sendable {
         }
     }
 
-    private func newPod(of set: ReplicaSet) -> Pod {
+    private func newPod(of set: Owner) -> Pod {
         var pod = Pod()
-        let template = set.spec.template
+        let template = set.podTemplate
         pod.metadata.generateName = set.metadata.name + "-"
         pod.metadata.namespace = set.metadata.namespace
         pod.metadata.labels = template.metadata.labels
@@ -192,7 +198,7 @@ final class ReplicaSetController: Sendable {
         return pod
     }
 
-    private func delete(_ count: Int, of active: [Pod], _ set: ReplicaSet) async -> ReplicaSetFailure? {
+    private func delete(_ count: Int, of active: [Pod], _ set: Owner) async -> ReplicaFailure? {
         let order = PodDeletionOrder(related: related(to: set), now: time.now)
         let victims = order.sorted(active).prefix(count)
         expectations.expectDeletions(set.key, victims.map(\.metadata.uid))
@@ -200,10 +206,10 @@ final class ReplicaSetController: Sendable {
             for pod in victims { group.addTask { [self] in await deleteOne(pod, set) } }
             return await group.reduce(into: [any Error]()) { if let error = $1 { $0.append(error) } }
         }
-        return errors.first.map { ReplicaSetFailure(reason: ControllerReason.failedDelete, message: "\($0)") }
+        return errors.first.map { ReplicaFailure(reason: ControllerReason.failedDelete, message: "\($0)") }
     }
 
-    private func deleteOne(_ pod: Pod, _ set: ReplicaSet) async -> (any Error)? {
+    private func deleteOne(_ pod: Pod, _ set: Owner) async -> (any Error)? {
         do {
             var options = DeleteOptions()
             // A namesake that came since then is not ours to delete.
@@ -220,25 +226,24 @@ final class ReplicaSetController: Sendable {
         }
     }
 
-    /// The active pods of all ReplicaSets with this one's owner.
-    private func related(to set: ReplicaSet) -> [Pod] {
+    /// The active pods of all objects of the kind with this one's owner.
+    private func related(to set: Owner) -> [Pod] {
         let siblings = set.metadata.controller.map { sets.cache.ownedBy(uid: $0.uid) } ?? [set]
         return siblings.flatMap { pods.cache.ownedBy(uid: $0.metadata.uid) }.filter(\.isActive)
     }
 
-    private func write(_ status: ReplicaSetStatus, of set: ReplicaSet) async throws {
-        guard status != set.status else { return }
-        var set = set
-        set.status = status
+    /// Writes the status.
+    private func write(_ counted: Owner) async throws {
         do {
-            _ = try await client.updateStatus(set)
+            _ = try await client.updateStatus(counted)
         } catch let error as APIError where error.isNotFound {
             return
         } catch let error as APIError where error.isConflict {
             // The spec was changed meanwhile, and this status says which generation it is about: still true.
-            var fresh = try await client.get(ReplicaSet.self, set.metadata.name, namespace: set.metadata.namespace)
-            guard fresh.metadata.uid == set.metadata.uid else { return }
-            fresh.status = status
+            var fresh = try await client.get(
+                Owner.self, counted.metadata.name, namespace: counted.metadata.namespace)
+            guard fresh.metadata.uid == counted.metadata.uid else { return }
+            fresh.status = counted.status
             _ = try await client.updateStatus(fresh)
         }
     }
