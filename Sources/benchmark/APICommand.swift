@@ -20,7 +20,7 @@ struct APICommand: AsyncParsableCommand {
     @Option(help: "Updates that the database's size is measured after.")
     var updates = 100_000
     @Option(help: "Seconds of one run.")
-    var seconds = 5
+    var seconds = 3
 
     func run() async throws {
         let cluster = try Kubeconfig.load(path: kubeconfig)
