@@ -2,49 +2,20 @@ import AsyncHTTPClient
 import Foundation
 import KubernetesAPI
 import NIOCore
-import NIOSSL
 import Testing
 
 /// What only shows on the wire: credentials, forms of answers, limits.
 @Suite struct HTTPTests {
-    /// A client of a cluster, with the administrator's certificate or without any.
-    private func withClient(
-        _ cluster: TestCluster, hasCertificate: Bool = true, _ body: (HTTPClient) async throws -> Void
-    ) async throws {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        func pem(_ name: String) throws -> [UInt8] {
-            [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(cluster.directory)/pki/\(name)")))
-        }
-        tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(try pem("ca.crt")))
-        if hasCertificate {
-            tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(try pem("admin.crt")).map { .certificate($0) }
-            tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: try pem("admin.key"), format: .pem))
-        }
-        var configuration = HTTPClient.Configuration()
-        configuration.tlsConfiguration = tls
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        do {
-            try await body(client)
-        } catch {
-            try await client.shutdown()
-            throw error
-        }
-        try await client.shutdown()
-    }
-
     private func get(
         _ client: HTTPClient, _ url: String, _ headers: [(String, String)] = []
     ) async throws -> (code: UInt, type: String, body: String) {
-        var request = HTTPClientRequest(url: url)
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
-        let response = try await client.execute(request, timeout: .seconds(10))
-        let body = try await response.body.collect(upTo: 64 << 20)
-        return (response.status.code, response.headers.first(name: "content-type") ?? "", String(buffer: body))
+        let answer = try await client.answer(.GET, url, headers)
+        return (answer.code, answer.header("content-type"), String(buffer: answer.body))
     }
 
     @Test func withoutCredentialsOnlyHealthAndVersionAreAnswered() async throws {
         try await TestCluster.run { cluster in
-            try await withClient(cluster, hasCertificate: false) { client in
+            try await cluster.withClient(hasCertificate: false) { client in
                 for path in ["/healthz", "/livez", "/readyz", "/version", "/readyz?verbose"] {
                     #expect(try await get(client, cluster.server + path).code == 200)
                 }
@@ -59,7 +30,7 @@ import Testing
 
     @Test func answersComeInTheFormThatIsAskedFor() async throws {
         try await TestCluster.run { cluster in
-            try await withClient(cluster) { client in
+            try await cluster.withClient { client in
                 let url = cluster.server + "/api/v1/namespaces"
                 let table = try await get(
                     client, url, [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")])
@@ -83,7 +54,7 @@ import Testing
 
     @Test func discoveryIsKnownByItsEntityTag() async throws {
         try await TestCluster.run { cluster in
-            try await withClient(cluster) { client in
+            try await cluster.withClient { client in
                 var request = HTTPClientRequest(url: cluster.server + "/apis")
                 let aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
                 request.headers.add(name: "accept", value: aggregated + ",application/json")
@@ -110,7 +81,7 @@ import Testing
 
     @Test func brokenBodiesAreRefused() async throws {
         try await TestCluster.run { cluster in
-            try await withClient(cluster) { client in
+            try await cluster.withClient { client in
                 func post(_ body: String, _ type: String = "application/json") async throws -> (UInt, String) {
                     var request = HTTPClientRequest(url: cluster.server + "/api/v1/namespaces/default/configmaps")
                     request.method = .POST
@@ -137,7 +108,7 @@ import Testing
 
     @Test func aPatchOfAnotherTypeIsNotTaken() async throws {
         try await TestCluster.run { cluster in
-            try await withClient(cluster) { client in
+            try await cluster.withClient { client in
                 var request = HTTPClientRequest(url: cluster.server + "/api/v1/namespaces/default")
                 request.method = .PATCH
                 request.headers.add(name: "content-type", value: "application/apply-patch+yaml")

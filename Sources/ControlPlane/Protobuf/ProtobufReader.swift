@@ -10,9 +10,21 @@ struct ProtobufReader {
         case fixed64(UInt64)
         case fixed32(UInt32)
         case bytes(ArraySlice<UInt8>)
+
+        /// The content as text; throws where it is none.
+        func text() throws(ProtobufError) -> String {
+            guard case .bytes(let content) = self, let text = String(validating: content, as: UTF8.self) else {
+                throw ProtobufError(description: "a string is not UTF-8")
+            }
+            return text
+        }
     }
 
+    private static let maximumNumber = 1 << 29 - 1
+
     private var rest: ArraySlice<UInt8>
+    /// Whether everything was read.
+    var isAtEnd: Bool { rest.isEmpty }
 
     init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
 
@@ -20,7 +32,7 @@ struct ProtobufReader {
     mutating func next() throws(ProtobufError) -> (number: Int, value: Value)? {
         guard !rest.isEmpty else { return nil }
         let tag = try varint()
-        guard let number = Int(exactly: tag >> 3), number > 0 else {
+        guard let number = Int(exactly: tag >> 3), (1...Self.maximumNumber).contains(number) else {
             throw ProtobufError(description: "a field has no number")
         }
         switch tag & 7 {
@@ -36,7 +48,7 @@ struct ProtobufReader {
         }
     }
 
-    private mutating func varint() throws(ProtobufError) -> UInt64 {
+    mutating func varint() throws(ProtobufError) -> UInt64 {
         var value: UInt64 = 0
         for shift in stride(from: 0, to: 64, by: 7) {
             guard let byte = rest.popFirst() else { throw ProtobufError(description: "a number ends too early") }

@@ -16,17 +16,34 @@ struct ProtobufWriter {
         varint(UInt64(bitPattern: value))
     }
 
-    mutating func string(_ field: Int, _ text: String) { self.bytes(field, Array(text.utf8)) }
+    mutating func double(_ field: Int, _ value: Double) {
+        varint(UInt64(field) << 3 | 1)
+        for shift in stride(from: UInt64(0), to: 64, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> shift))
+        }
+    }
 
-    mutating func bytes(_ field: Int, _ value: [UInt8]) {
+    mutating func string(_ field: Int, _ text: String) {
+        varint(UInt64(field) << 3 | 2)
+        varint(UInt64(text.utf8.count))
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    mutating func bytes(_ field: Int, _ value: some Collection<UInt8>) {
         varint(UInt64(field) << 3 | 2)
         varint(UInt64(value.count))
         bytes.append(contentsOf: value)
     }
 
-    mutating func message(_ field: Int, _ write: (inout ProtobufWriter) -> Void) {
-        var inner = ProtobufWriter()
-        write(&inner)
-        bytes(field, inner.bytes)
+    /// A message within the message: written in place, and its length put before it when it is known.
+    mutating func message<Failure: Error>(
+        _ field: Int, _ write: (inout ProtobufWriter) throws(Failure) -> Void
+    ) throws(Failure) {
+        varint(UInt64(field) << 3 | 2)
+        let start = bytes.count
+        try write(&self)
+        var length = ProtobufWriter()
+        length.varint(UInt64(bytes.count - start))
+        bytes.insert(contentsOf: length.bytes, at: start)
     }
 }

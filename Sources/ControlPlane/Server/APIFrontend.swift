@@ -19,17 +19,19 @@ struct APIFrontend: Sendable {
         let started = ContinuousClock.now
         var measured = RequestMetrics.Labels(verb: request.method.rawValue.lowercased())
         let response: HTTPAnswer
+        // A refusal is said in the words that the client prefers, too.
+        let encoding = AnswerFormat(accept: request.headers[.accept] ?? "")?.encoding ?? .json
         do {
             response = try await answer(request, on: channel, &measured)
         } catch let error as APIError {
-            response = .status(error.status)
+            response = .status(error.status, encoding)
         } catch let error as JSONTypeError {
-            response = .status(APIError.badRequest("\(error)").status)
+            response = .status(APIError.badRequest("\(error)").status, encoding)
         } catch is CancellationError {
             throw CancellationError()
         } catch {
             logger.error("a request failed", metadata: ["path": "\(request.uri)", "error": "\(error)"])
-            response = .status(APIError.internalError("\(error)").status)
+            response = .status(APIError.internalError("\(error)").status, encoding)
         }
         measured.code = Int(response.status.code)
         metrics.count(measured)
@@ -43,8 +45,8 @@ struct APIFrontend: Sendable {
             for chunk in chunks { try await body.write(chunk) }
             try await body.finish(nil)
             metrics.observe(measured, started.duration(to: .now))
-        case .watch(let watch, let form):
-            try await stream(watch, form, response.head(length: nil), request, writer)
+        case .watch(let watch, let format):
+            try await stream(watch, format, response.head(length: nil), request, writer)
         case .log(let log):
             try await stream(log, response.head(length: nil), request, writer)
         }
@@ -75,13 +77,13 @@ struct APIFrontend: Sendable {
         measured.resource = resource.plural
         measured.subresource = objects.subresource
         try await readBody(of: request, into: &objectRequest)
-        guard let form = AnswerForm(accept: request.headers[.accept] ?? "") else {
-            throw APIError(
-                code: 406, reason: .notAcceptable,
-                message: "only the following media types are accepted: application/json")
+        let isWatch = objectRequest.verb == .watch
+        guard let format = AnswerFormat(accept: request.headers[.accept] ?? "", isWatch: isWatch) else {
+            throw AnswerFormat.refusal(isWatch: isWatch)
         }
         let outcome = try await service.answer(objectRequest)
-        var answer = try AnswerWriter(form: form, request: objectRequest, now: service.now()).answer(outcome.answer)
+        var answer = try AnswerWriter(format: format, request: objectRequest, now: service.now())
+            .answer(outcome.answer)
         answer.warnings = outcome.warnings
         return answer
     }
@@ -184,18 +186,18 @@ struct APIFrontend: Sendable {
 
     /// Writes a watch until it ends, the client goes away, or the server shuts down.
     private func stream(
-        _ watch: ObjectWatch, _ form: AnswerForm, _ head: HTTPResponse, _ request: Request,
+        _ watch: ObjectWatch, _ format: AnswerFormat, _ head: HTTPResponse, _ request: Request,
         _ writer: consuming ResponseWriter
     ) async throws {
         defer { watch.end() }
         let body = try await writer.writeHead(head)
         metrics.watchOpened()
         defer { metrics.watchClosed() }
-        let encoder = WatchEncoder(kind: watch.kind, form: form, now: service.now)
+        let encoder = WatchEncoder(kind: watch.kind, format: format, now: service.now)
         try await withGracefulShutdownHandler {
             try await request.body.consumeWithInboundCloseHandler { _ in
                 var (frames, encoder, body) = (watch.makeIterator(), encoder, body)
-                while let frame = await frames.next() { try await body.write(try encoder.line(frame)) }
+                while let frame = await frames.next() { try await body.write(try encoder.frame(frame)) }
             } onInboundClosed: {
                 watch.end()
             }

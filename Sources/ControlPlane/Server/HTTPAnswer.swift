@@ -8,7 +8,7 @@ struct HTTPAnswer: Sendable {
         case bytes(ByteBuffer)
         /// A long answer in parts, with its length.
         case chunks([ByteBuffer], length: Int)
-        case watch(ObjectWatch, AnswerForm)
+        case watch(ObjectWatch, AnswerFormat)
         case log(AsyncThrowingStream<[UInt8], any Error>)
     }
 
@@ -26,8 +26,22 @@ struct HTTPAnswer: Sendable {
             body: .bytes(ByteBuffer(bytes: value.bytes)))
     }
 
-    static func status(_ status: Status) -> HTTPAnswer {
-        var answer = json(statusJSON(status), code: Int(status.code))
+    /// An object, or a list, in an encoding.
+    static func object(_ value: JSONValue, code: Int = 200, _ encoding: AnswerEncoding) throws -> HTTPAnswer {
+        let bytes: ByteBuffer
+        switch encoding {
+        case .json: bytes = ByteBuffer(bytes: value.bytes)
+        case .yaml: bytes = ByteBuffer(string: YAMLText.text(value))
+        case .protobuf: bytes = ByteBuffer(bytes: try ProtobufEncoder.encode(value))
+        }
+        return HTTPAnswer(status: .init(code: code), contentType: encoding.rawValue, body: .bytes(bytes))
+    }
+
+    /// A refusal, in the encoding that is asked for.
+    static func status(_ status: Status, _ encoding: AnswerEncoding = .json) -> HTTPAnswer {
+        let value = statusJSON(status)
+        let code = Int(status.code)
+        var answer = (try? object(value, code: code, encoding)) ?? json(value, code: code)
         answer.retryAfter = status.details?.retryAfterSeconds ?? 0
         return answer
     }

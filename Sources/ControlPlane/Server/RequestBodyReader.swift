@@ -5,8 +5,6 @@ import NIOCore
 
 /// Reads the body of a request: bounded, and as what its `Content-Type` says.
 enum RequestBodyReader {
-    static let protobuf = "application/vnd.kubernetes.protobuf"
-
     /// The bytes; throws 413 where there are more than are allowed.
     static func bytes(of request: Request) async throws -> ByteBuffer {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > RequestLimits.bodyBytes {
@@ -47,7 +45,7 @@ enum RequestBodyReader {
                 throw APIError.badRequest(
                     "the object provided is unrecognized (must be of type \(kind)): \(error)")
             }
-        case protobuf:
+        case AnswerEncoding.protobuf.rawValue:
             do {
                 return ObjectRequest.Body(value: try ProtobufDecoder.decode(Array(bytes.readableBytesView)))
             } catch {
@@ -55,7 +53,7 @@ enum RequestBodyReader {
                     "the object provided is unrecognized (must be of type \(kind)): protobuf: \(error)")
             }
         default:
-            throw APIError.unsupportedMediaType(accepted: ["application/json", "application/yaml", protobuf])
+            throw APIError.unsupportedMediaType(accepted: AnswerEncoding.allCases.map(\.rawValue))
         }
     }
 }

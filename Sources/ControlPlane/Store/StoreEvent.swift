@@ -1,3 +1,4 @@
+import KubernetesAPI
 import NIOCore
 import Synchronization
 
@@ -14,7 +15,13 @@ final class StoreEvent: Sendable {
     let object: StoredObject
     /// The version before: what decides whether an object leaves or enters a selection.
     let previous: StoredObject?
-    private let frames = Mutex<[Kind: ByteBuffer]>([:])
+    /// The line of a watch, and the frame of one in protobuf.
+    private struct Frames {
+        var lines: [Kind: ByteBuffer] = [:]
+        var messages: [Kind: ByteBuffer] = [:]
+    }
+
+    private let frames = Mutex(Frames())
 
     init(kind: Kind, object: StoredObject, previous: StoredObject?) {
         self.kind = kind
@@ -28,11 +35,21 @@ final class StoreEvent: Sendable {
     /// object that begins to match is `ADDED`.
     func frame(as kind: Kind) -> ByteBuffer {
         frames.withLock { frames in
-            if let frame = frames[kind] { return frame }
+            if let frame = frames.lines[kind] { return frame }
             let frame = Self.frame(type: kind.rawValue, object: object.bytes)
-            frames[kind] = frame
+            frames.lines[kind] = frame
             return frame
         }
+    }
+
+    /// The event as one frame of a watch in protobuf.
+    func protobufFrame(as kind: Kind, of objectKind: GroupVersionKind) throws(ProtobufError) -> ByteBuffer {
+        if let frame = frames.withLock({ $0.messages[kind] }) { return frame }
+        let frame = Self.protobufFrame(
+            type: kind.rawValue,
+            object: ProtobufEnvelope.wrap(try object.protobufMessage(of: objectKind), of: objectKind))
+        frames.withLock { $0.messages[kind] = frame }
+        return frame
     }
 
     /// One line of a watch: `{"type":"ADDED","object":{...}}`.
@@ -42,6 +59,19 @@ final class StoreEvent: Sendable {
         buffer.writeString("{\"type\":\"\(type)\",\"object\":")
         buffer.writeBytes(object)
         buffer.writeString("}\n")
+        return buffer
+    }
+
+    /// One frame of a watch in protobuf: four bytes of length, then a message `WatchEvent`, whose object is in its
+    /// envelope (apimachinery `framer` and `runtime/serializer/streaming`).
+    static func protobufFrame(type: String, object: [UInt8]) -> ByteBuffer {
+        var event = ProtobufWriter()
+        event.string(1, type)
+        event.message(2) { $0.bytes(1, object) }
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(event.bytes.count + 4)
+        buffer.writeInteger(UInt32(event.bytes.count))
+        buffer.writeBytes(event.bytes)
         return buffer
     }
 }

@@ -36,6 +36,14 @@ final class StoredObject: Sendable {
         }
     }
 
+    /// The object as a tree that is not kept for others: for who looks at many objects once.
+    var unkeptValue: JSONValue { decoded.withLock { $0 } ?? (try? JSONParser.parse(bytes)) ?? .null }
+
+    /// The object's protobuf message, without an envelope.
+    func protobufMessage(of kind: GroupVersionKind) throws(ProtobufError) -> [UInt8] {
+        try ProtobufEncoder.message(unkeptValue, of: kind)
+    }
+
     /// Gives back the memory of the tree; `value` parses again.
     func forgetValue() {
         decoded.withLock { $0 = nil }

@@ -16,6 +16,7 @@ extension Schema {
         /// their own, e.g. `core.v1.VolumeSource` as 2 in `core.v1.Volume`.
         public let embeddedMessages: [(name: String, number: Int)]
         private let indices: [String: Int]
+        private let indicesByNumber: [Int: Int]
 
         init(
             name: String, fields: [Field], hasTypeMeta: Bool, isAtomic: Bool, isUnion: Bool,
@@ -28,9 +29,19 @@ extension Schema {
             self.isUnion = isUnion
             self.embeddedMessages = embeddedMessages
             indices = Dictionary(fields.enumerated().map { ($0.element.name, $0.offset) }) { first, _ in first }
+            let messages = Set(embeddedMessages.map(\.name))
+            indicesByNumber = Dictionary(
+                fields.enumerated().compactMap { index, field in
+                    if let inner = field.embeddedIn, messages.contains(inner) { return nil }
+                    return field.number.map { ($0, index) }
+                }
+            ) { first, _ in first }
         }
 
         public subscript(field: String) -> Field? { indices[field].map { fields[$0] } }
+
+        /// The field of a protobuf number. Fields of embedded messages are found in those.
+        public subscript(number number: Int) -> Field? { indicesByNumber[number].map { fields[$0] } }
 
         /// The name without group and version, e.g. `PodSpec`.
         public var shortName: String { String(name.split(separator: ".").last ?? "") }
