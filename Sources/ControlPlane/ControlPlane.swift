@@ -55,6 +55,7 @@ public final class ControlPlane: ServiceLifecycle.Service {
         listening = Listening()
         try service.restoreServices()
         try await ensureNamespaces()
+        try await ensurePriorityClasses()
         try await BootstrapPolicy(client: APIClient(transport: transport)).reconcile()
         // Here and not only by their controller: pods that start at once are told of them.
         try await clusterServices(port: configuration.listenPort).ensureServices(APIClient(transport: transport))
@@ -95,6 +96,18 @@ public final class ControlPlane: ServiceLifecycle.Service {
             account.metadata.name = NamespaceDefaultsController.serviceAccount
             account.metadata.namespace = name
             _ = try await client.create(account)
+        }
+    }
+
+    /// Pods may name them from the first on.
+    private func ensurePriorityClasses() async throws {
+        let client = APIClient(transport: transport)
+        for wanted in SystemPriorityClass.all {
+            do {
+                _ = try await client.create(wanted)
+            } catch let error as APIError where error.isAlreadyExists {
+                continue
+            }
         }
     }
 

@@ -58,6 +58,9 @@ public struct ControllerSet: Sendable {
             ReplicaController<ReplicaSet>(
                 client: client, sets: sets, pods: pods, events: parts.recorder("replicaset-controller"), time: time,
                 logger: logger),
+            ReplicaController<ReplicationController>(
+                client: client, sets: parts.informer(), pods: pods, events: parts.recorder("replication-controller"),
+                time: time, logger: logger),
             Scheduler(
                 client: client, pods: pods, nodes: nodes, events: parts.recorder(Scheduler.name), time: time,
                 logger: logger),

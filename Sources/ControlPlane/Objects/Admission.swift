@@ -1,7 +1,7 @@
 import KubernetesAPI
 
 /// What the API server's admission plugins do to objects on their way in: NamespaceLifecycle, ServiceAccount (see
-/// `admitAccount`), Priority, DefaultTolerationSeconds, and of PodTolerationRestriction the toleration of memory
+/// `admitAccount`), Priority (see `admitPriority`), DefaultTolerationSeconds, and of PodTolerationRestriction the toleration of memory
 /// pressure.
 extension ObjectService {
     /// Checks that the object may be made and completes it.
@@ -36,26 +36,13 @@ extension ObjectService {
     private func admitPod(_ value: JSONValue, _ request: ObjectRequest) throws(APIError) -> JSONValue {
         var pod = value
         var spec = pod["spec"]?.objectValue ?? JSONObject()
-        let name = pod[path: "metadata", "name"]?.stringValue ?? ""
-        spec["priority"] = .integer(try priority(spec, request, name))
-        if spec["preemptionPolicy"] == nil { spec["preemptionPolicy"] = "PreemptLowerPriority" }
+        try admitPriority(of: &spec, request, name: pod[path: "metadata", "name"]?.stringValue ?? "")
         spec["tolerations"] = .array(
             Self.tolerations(
                 spec["tolerations"]?.arrayValue ?? [],
                 isBestEffort: pod[path: "status", "qosClass"]?.stringValue == PodQOSClass.bestEffort.rawValue))
         pod["spec"] = .object(spec)
         return pod
-    }
-
-    /// The built-in priority classes; there are no others yet.
-    private func priority(_ spec: JSONObject, _ request: ObjectRequest, _ name: String) throws(APIError) -> Int64 {
-        switch spec["priorityClassName"]?.stringValue ?? "" {
-        case "": return spec["priority"]?.integerValue ?? 0
-        case "system-cluster-critical": return 2_000_000_000
-        case "system-node-critical": return 2_000_001_000
-        case let other:
-            throw .forbidden(request.resource, name, because: "no PriorityClass with name \(other) was found")
-        }
     }
 
     /// Pods stay for five minutes on a node that does not answer, unless they say otherwise. Pods that ask for memory or

@@ -52,9 +52,15 @@ enum Deletion {
     }
 
     /// The finalizers after a deletion was asked for: the policy of what becomes of dependents is one of them.
-    static func finalizers(_ present: [String], _ options: DeleteOptions) -> [String] {
+    static func finalizers(_ present: [String], _ options: DeleteOptions, _ resource: ServedResource) -> [String] {
         var policy = options.propagationPolicy
         if policy == nil, let orphan = options.orphanDependents { policy = orphan ? .orphan : .background }
+        // What an object says of itself comes before what its kind does.
+        if policy == nil, resource.served.orphansDependents, !present.contains(orphanFinalizer),
+            !present.contains(foregroundFinalizer)
+        {
+            policy = .orphan
+        }
         guard let policy else { return present }
         var finalizers = present.filter { $0 != orphanFinalizer && $0 != foregroundFinalizer }
         switch policy {

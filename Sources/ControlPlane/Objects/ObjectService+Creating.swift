@@ -42,6 +42,7 @@ extension ObjectService {
             if let object {
                 try Validation.validateCreate(object)
                 try checkEscalation(object, from: nil, request)
+                if let changed = object as? PriorityClass { try checkPriorityClass(changed, request) }
             }
             if request.options.isDryRun {
                 guard store.object(request.resource.collection, Self.key(metadata, request)) == nil else {

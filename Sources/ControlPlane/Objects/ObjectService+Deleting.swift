@@ -12,6 +12,10 @@ extension ObjectService {
         if request.resource.plural == "namespaces", Deletion.immortalNamespaces.contains(request.name) {
             throw APIError.forbidden(request.resource, request.name, because: "this namespace may not be deleted")
         }
+        if request.resource.kind == PriorityClass.groupVersionKind, SystemPriorityClass.isOne(request.name) {
+            throw APIError.forbidden(
+                request.resource, request.name, because: "this is a system priority class and cannot be deleted")
+        }
         let (object, wasDeleted) = try await change(request) { present in
             try deletion(of: present, request, options)
         }
@@ -41,7 +45,7 @@ extension ObjectService {
                 "The system is ensuring all content is removed from this namespace.  Upon completion, this "
                     + "namespace will automatically be purged by the system.")
         }
-        let finalizers = Deletion.finalizers(metadata.finalizers, options)
+        let finalizers = Deletion.finalizers(metadata.finalizers, options, request.resource)
         let grace = Deletion.gracePeriod(of: value, request.resource, asked: options.gracePeriodSeconds)
         if let deadline = metadata.deletionTimestamp {
             // Already on its way: the end can only come nearer.
@@ -105,6 +109,19 @@ extension ObjectService {
             }
             if let text = query["propagationPolicy"] { options.propagationPolicy = DeletionPropagation(rawValue: text) }
             if let text = query["orphanDependents"] { options.orphanDependents = text == "true" }
+        }
+        if let policy = options.propagationPolicy, options.orphanDependents != nil {
+            throw APIError(
+                code: 422, reason: .invalid,
+                message: "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Invalid value: \"\(policy)\": "
+                    + "orphanDependents and deletionPropagation cannot be both set")
+        }
+        if let value = options.dryRun.first(where: { $0 != "All" }) {
+            throw APIError(
+                code: 422, reason: .invalid,
+                message:
+                    "DeleteOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: \"\(value)\": supported "
+                    + "values: \"All\"")
         }
         if let policy = options.propagationPolicy, !DeletionPropagation.knownValues.contains(policy.rawValue) {
             throw APIError(

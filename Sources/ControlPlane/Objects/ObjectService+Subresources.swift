@@ -38,7 +38,11 @@ extension ObjectService {
             metadata[key] = value[path: "metadata", key]
         }
         var status: JSONObject = ["replicas": value[path: "status", "replicas"] ?? 0]
-        let selector = try value[path: "spec", "selector"].map { try LabelSelector(json: $0) }
+        var selector = try value[path: "spec", "selector"].map { try LabelSelector(json: $0) }
+        // A ReplicationController's is a plain map of labels.
+        if let controller = try? ReplicationController(json: value), value["kind"] == "ReplicationController" {
+            selector = controller.podSelector
+        }
         if let matcher = try? LabelMatcher(selector), !matcher.isEmpty {
             status["selector"] = .string(matcher.description)
         }

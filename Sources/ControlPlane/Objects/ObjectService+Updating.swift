@@ -162,6 +162,7 @@ extension ObjectService {
         guard new != old else { return .keep }
         try ObjectRules.validate(prepared.object, from: old, request.resource, subresource: request.subresource)
         if let object = prepared.object { try checkEscalation(object, from: old, request) }
+        if let changed = prepared.object as? PriorityClass { try checkPriorityClass(changed, request) }
         if Deletion.isComplete(metadata, new, request.resource) { return .delete(new) }
         isTaken = true
         return .put(new, ticket: ticket)

@@ -22,3 +22,9 @@ extension Secret: DefaultedObject {
         stringData = [:]
     }
 }
+
+extension PriorityClass: DefaultedObject {
+    public mutating func setDefaults() {
+        if preemptionPolicy == nil { preemptionPolicy = .preemptLowerPriority }
+    }
+}

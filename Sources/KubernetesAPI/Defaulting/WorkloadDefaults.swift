@@ -31,3 +31,23 @@ extension ReplicaSet: DefaultedObject {
         metadata.generation = 1
     }
 }
+
+extension ReplicationController: DefaultedObject {
+    /// `SetDefaults_ReplicationController`: what is not said of selector and labels is said by the template's labels.
+    public mutating func setDefaults() {
+        let labels = spec.template?.metadata.labels ?? [:]
+        if spec.selector.isEmpty { spec.selector = labels }
+        if metadata.labels.isEmpty { metadata.labels = labels }
+        if spec.replicas == nil { spec.replicas = 1 }
+        spec.template?.setDefaults()
+    }
+
+    public mutating func prepareForCreate() {
+        status = ReplicationControllerStatus()
+        metadata.generation = 1
+    }
+}
+
+extension PodTemplate: DefaultedObject {
+    public mutating func setDefaults() { template.setDefaults() }
+}

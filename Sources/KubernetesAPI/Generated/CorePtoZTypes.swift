@@ -771,6 +771,26 @@ public struct PodStatus: JSONConvertible {
     }
 }
 
+/// `core.v1.PodTemplate`.
+public struct PodTemplate: KubernetesObject {
+    public static let groupVersionKind = GroupVersionKind(group: "", version: "v1", kind: "PodTemplate")
+    public var metadata: ObjectMeta = ObjectMeta()
+    public var template: PodTemplateSpec = PodTemplateSpec()
+    public init() {}
+    public init(json: JSONValue) throws(JSONTypeError) {
+        let members = try json.requireObject()
+        self.metadata = try members.decode("metadata") ?? ObjectMeta()
+        self.template = try members.decode("template") ?? PodTemplateSpec()
+    }
+    public var json: JSONValue {
+        var members = JSONObject()
+        members.encodeType(Self.groupVersionKind)
+        members.encode("metadata", metadata)
+        members.encode("template", template)
+        return .object(members)
+    }
+}
+
 /// `core.v1.PodTemplateSpec`.
 public struct PodTemplateSpec: JSONConvertible {
     public var metadata: ObjectMeta = ObjectMeta()
@@ -1045,6 +1065,118 @@ public struct RecursiveReadOnlyMode: StringValue {
     public static let ifPossible = RecursiveReadOnlyMode(rawValue: "IfPossible")
     public static let enabled = RecursiveReadOnlyMode(rawValue: "Enabled")
     public static let knownValues: [String] = ["Disabled", "IfPossible", "Enabled"]
+}
+
+/// `core.v1.ReplicationController`.
+public struct ReplicationController: KubernetesObject {
+    public static let groupVersionKind = GroupVersionKind(group: "", version: "v1", kind: "ReplicationController")
+    public var metadata: ObjectMeta = ObjectMeta()
+    public var spec: ReplicationControllerSpec = ReplicationControllerSpec()
+    public var status: ReplicationControllerStatus = ReplicationControllerStatus()
+    public init() {}
+    public init(json: JSONValue) throws(JSONTypeError) {
+        let members = try json.requireObject()
+        self.metadata = try members.decode("metadata") ?? ObjectMeta()
+        self.spec = try members.decode("spec") ?? ReplicationControllerSpec()
+        self.status = try members.decode("status") ?? ReplicationControllerStatus()
+    }
+    public var json: JSONValue {
+        var members = JSONObject()
+        members.encodeType(Self.groupVersionKind)
+        members.encode("metadata", metadata)
+        members.encode("spec", spec)
+        members.encode("status", status)
+        return .object(members)
+    }
+}
+
+/// `core.v1.ReplicationControllerCondition`.
+public struct ReplicationControllerCondition: JSONConvertible {
+    public var type: ReplicationControllerConditionType = ReplicationControllerConditionType(rawValue: "")
+    public var status: ConditionStatus = ConditionStatus(rawValue: "")
+    public var lastTransitionTime: Timestamp?
+    public var reason: String = ""
+    public var message: String = ""
+    public init() {}
+    public init(json: JSONValue) throws(JSONTypeError) {
+        let members = try json.requireObject()
+        self.type = try members.decode("type") ?? ReplicationControllerConditionType(rawValue: "")
+        self.status = try members.decode("status") ?? ConditionStatus(rawValue: "")
+        self.lastTransitionTime = try members.decode("lastTransitionTime")
+        self.reason = try members.decode("reason") ?? ""
+        self.message = try members.decode("message") ?? ""
+    }
+    public var json: JSONValue {
+        var members = JSONObject()
+        members.encodeRequired("type", type)
+        members.encodeRequired("status", status)
+        members.encode("lastTransitionTime", lastTransitionTime)
+        members.encodeNonZero("reason", reason)
+        members.encodeNonZero("message", message)
+        return .object(members)
+    }
+}
+
+/// `core.v1.ReplicationControllerConditionType`; a value that is not listed is kept as it is.
+public struct ReplicationControllerConditionType: StringValue {
+    public var rawValue: String
+    public init(rawValue: String) { self.rawValue = rawValue }
+    public static let replicaFailure = ReplicationControllerConditionType(rawValue: "ReplicaFailure")
+    public static let knownValues: [String] = ["ReplicaFailure"]
+}
+
+/// `core.v1.ReplicationControllerSpec`.
+public struct ReplicationControllerSpec: JSONConvertible {
+    public var replicas: Int32?
+    public var minReadySeconds: Int32 = 0
+    public var selector: [String: String] = [:]
+    @Indirect public var template: PodTemplateSpec?
+    public init() {}
+    public init(json: JSONValue) throws(JSONTypeError) {
+        let members = try json.requireObject()
+        self.replicas = try members.decode("replicas")
+        self.minReadySeconds = try members.decode("minReadySeconds") ?? 0
+        self.selector = try members.decode("selector") ?? [:]
+        self.template = try members.decode("template")
+    }
+    public var json: JSONValue {
+        var members = JSONObject()
+        members.encode("replicas", replicas)
+        members.encodeNonZero("minReadySeconds", minReadySeconds)
+        members.encodeNonEmpty("selector", selector)
+        members.encode("template", template)
+        return .object(members)
+    }
+}
+
+/// `core.v1.ReplicationControllerStatus`.
+public struct ReplicationControllerStatus: JSONConvertible {
+    public var replicas: Int32 = 0
+    public var fullyLabeledReplicas: Int32 = 0
+    public var readyReplicas: Int32 = 0
+    public var availableReplicas: Int32 = 0
+    public var observedGeneration: Int64 = 0
+    public var conditions: [ReplicationControllerCondition] = []
+    public init() {}
+    public init(json: JSONValue) throws(JSONTypeError) {
+        let members = try json.requireObject()
+        self.replicas = try members.decode("replicas") ?? 0
+        self.fullyLabeledReplicas = try members.decode("fullyLabeledReplicas") ?? 0
+        self.readyReplicas = try members.decode("readyReplicas") ?? 0
+        self.availableReplicas = try members.decode("availableReplicas") ?? 0
+        self.observedGeneration = try members.decode("observedGeneration") ?? 0
+        self.conditions = try members.decode("conditions") ?? []
+    }
+    public var json: JSONValue {
+        var members = JSONObject()
+        members.encodeRequired("replicas", replicas)
+        members.encodeNonZero("fullyLabeledReplicas", fullyLabeledReplicas)
+        members.encodeNonZero("readyReplicas", readyReplicas)
+        members.encodeNonZero("availableReplicas", availableReplicas)
+        members.encodeNonZero("observedGeneration", observedGeneration)
+        members.encodeNonEmpty("conditions", conditions)
+        return .object(members)
+    }
 }
 
 /// `core.v1.ResourceClaim`.

@@ -61,7 +61,9 @@ extension Schema.ServedKind {
         else { return nil }
         var subresources: [String: [APIRequest.Verb]] = [:]
         for (name, verbs) in entry["subresources"]?.objectValue ?? JSONObject() {
-            subresources[name] = verbs.arrayValue?.compactMap { $0.stringValue.flatMap(APIRequest.Verb.init(rawValue:)) }
+            subresources[name] = verbs.arrayValue?.compactMap {
+                $0.stringValue.flatMap(APIRequest.Verb.init(rawValue:))
+            }
         }
         self.resource = resource
         self.origin = origin

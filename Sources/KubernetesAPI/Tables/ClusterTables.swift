@@ -93,3 +93,26 @@ extension Lease: TablePrinted {
         [.string(metadata.name), .string(spec.holderIdentity ?? ""), metadata.ageCell(now: now)]
     }
 }
+
+extension EventsEvent: TablePrinted {
+    public static let columns = Event.columns
+
+    public func cells(now: Timestamp) -> [JSONValue] { stored.cells(now: now) }
+}
+
+extension PriorityClass: TablePrinted {
+    public static let columns: [TableColumnDefinition] = [
+        .name,
+        TableColumnDefinition("Value", type: "integer", "The priority of pods of this class."),
+        TableColumnDefinition("Global-Default", type: "boolean", "Whether pods that name no class are of this one."),
+        .age,
+        TableColumnDefinition("PreemptionPolicy", "Whether pods of this class may take the place of others."),
+    ]
+
+    public func cells(now: Timestamp) -> [JSONValue] {
+        [
+            .string(metadata.name), .integer(Int64(value)), .bool(globalDefault), metadata.ageCell(now: now),
+            .string(preemptionPolicy?.rawValue ?? ""),
+        ]
+    }
+}

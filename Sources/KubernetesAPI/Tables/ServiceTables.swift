@@ -13,10 +13,10 @@ extension Service: TablePrinted {
         let ports = spec.ports.map { port in
             port.nodePort == 0 ? "\(port.port)/\(port.protocol)" : "\(port.port):\(port.nodePort)/\(port.protocol)"
         }
-        let selector = spec.selector.map { "\($0.key)=\($0.value)" }.sorted().joined(separator: ",")
         return [
             .string(metadata.name), .string(spec.type.rawValue), (spec.clusterIPs.first ?? spec.clusterIP).cell,
-            externalAddress.cell, ports.joined(separator: ",").cell, metadata.ageCell(now: now), selector.cell,
+            externalAddress.cell, ports.joined(separator: ",").cell, metadata.ageCell(now: now),
+            spec.selector.labelsCell,
         ]
     }
 

@@ -98,6 +98,11 @@ extension String {
     var cell: JSONValue { .string(isEmpty ? "<none>" : self) }
 }
 
+extension [String: String] {
+    /// `app=web,tier=db`; `<none>` for no labels.
+    var labelsCell: JSONValue { map { "\($0.key)=\($0.value)" }.sorted().joined(separator: ",").cell }
+}
+
 extension [Container] {
     var namesCell: JSONValue { .string(map(\.name).joined(separator: ",")) }
     var imagesCell: JSONValue { .string(map(\.image).joined(separator: ",")) }

@@ -34,3 +34,32 @@ extension ReplicaSet: TablePrinted {
         ]
     }
 }
+
+extension ReplicationController: TablePrinted {
+    public static let columns = ReplicaSet.columns
+
+    public func cells(now: Timestamp) -> [JSONValue] {
+        let containers = spec.template?.spec.containers ?? []
+        return [
+            .string(metadata.name), .integer(Int64(spec.replicas ?? 1)), .integer(Int64(status.replicas)),
+            .integer(Int64(status.readyReplicas)), metadata.ageCell(now: now), containers.namesCell,
+            containers.imagesCell, spec.selector.labelsCell,
+        ]
+    }
+}
+
+extension PodTemplate: TablePrinted {
+    public static let columns: [TableColumnDefinition] = [
+        .name,
+        TableColumnDefinition("Containers", "Names of each container in the template."),
+        TableColumnDefinition("Images", "Images referenced by each container in the template."),
+        TableColumnDefinition("Pod Labels", "The labels of pods that are made from it."),
+    ]
+
+    public func cells(now: Timestamp) -> [JSONValue] {
+        [
+            .string(metadata.name), template.spec.containers.namesCell, template.spec.containers.imagesCell,
+            template.metadata.labels.labelsCell,
+        ]
+    }
+}

@@ -119,23 +119,6 @@ extension ServiceAccount: ValidatedObject {
     public func validate(into errors: inout FieldErrors) {}
 }
 
-extension Event: ValidatedObject {
-    /// Events are made by the system in great numbers: the one rule is that an event lives beside its object, that
-    /// of an object without a namespace in `default`.
-    public func validate(into errors: inout FieldErrors) {
-        let path = FieldPath("involvedObject.namespace")
-        let kind = GroupVersionKind(apiVersion: involvedObject.apiVersion, kind: involvedObject.kind)
-        let home = involvedObject.namespace
-        if home.isEmpty, Schema.shared.resource(of: kind)?.namespaced != true {
-            if !["", "default"].contains(metadata.namespace) {
-                errors.invalid(path, home, "does not match event.namespace")
-            }
-        } else if home != metadata.namespace {
-            errors.invalid(path, home, "does not match event.namespace")
-        }
-    }
-}
-
 extension Lease: ValidatedObject {
     public func validate(into errors: inout FieldErrors) {
         let path = FieldPath("spec")

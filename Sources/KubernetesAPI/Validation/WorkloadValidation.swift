@@ -70,6 +70,51 @@ extension ReplicaSet: ValidatedObject, StatusValidatedObject {
     }
 }
 
+extension ReplicationController: ValidatedObject, StatusValidatedObject {
+    public func validate(into errors: inout FieldErrors) {
+        let path = FieldPath("spec")
+        errors.requireNotNegative(path.child("minReadySeconds"), Int64(spec.minReadySeconds))
+        errors.requireNotNegative(path.child("replicas"), Int64(spec.replicas ?? 1))
+        if spec.selector.isEmpty { errors.required(path.child("selector")) }
+        guard let template = spec.template else { return errors.required(path.child("template")) }
+        let labels = template.metadata.labels
+        if !spec.selector.allSatisfy({ labels[$0.key] == $0.value }) {
+            errors.invalid(
+                path.child("template").child("metadata").child("labels"), labels,
+                "`selector` does not match template `labels`")
+        }
+        template.validateCopies(at: path.child("template"), of: "ReplicationController", into: &errors)
+    }
+
+    public var unsupportedFieldWarnings: [String] {
+        spec.template?.spec.unsupportedFieldWarnings(at: FieldPath("spec.template.spec")) ?? []
+    }
+
+    func validateStatus(into errors: inout FieldErrors) {
+        errors.requireCounts(
+            [
+                ("replicas", status.replicas), ("fullyLabeledReplicas", status.fullyLabeledReplicas),
+                ("readyReplicas", status.readyReplicas), ("availableReplicas", status.availableReplicas),
+            ], observedGeneration: status.observedGeneration)
+        for (field, count) in [
+            ("fullyLabeledReplicas", status.fullyLabeledReplicas), ("readyReplicas", status.readyReplicas),
+            ("availableReplicas", status.availableReplicas),
+        ] where count > status.replicas {
+            errors.invalid(FieldPath("status").child(field), count, "cannot be greater than status.replicas")
+        }
+    }
+}
+
+extension PodTemplate: ValidatedObject {
+    public func validate(into errors: inout FieldErrors) {
+        template.validate(at: FieldPath("template"), into: &errors)
+    }
+
+    public var unsupportedFieldWarnings: [String] {
+        template.spec.unsupportedFieldWarnings(at: FieldPath("template.spec"))
+    }
+}
+
 extension FieldErrors {
     fileprivate mutating func requireCounts(_ counts: [(String, Int32)], observedGeneration: Int64) {
         let path = FieldPath("status")
@@ -101,14 +146,19 @@ extension PodTemplateSpec {
         } else {
             errors.required(selectorPath)
         }
-        validate(at: path.child("template"), into: &errors)
-        let specPath = path.child("template").child("spec")
+        validateCopies(at: path.child("template"), of: "ReplicaSet", into: &errors)
+    }
+
+    /// The template and what it may not say where copies are kept.
+    fileprivate func validateCopies(at path: FieldPath, of kind: String, into errors: inout FieldErrors) {
+        validate(at: path, into: &errors)
+        let path = path.child("spec")
         if PodSpec.restartPolicies.contains(spec.restartPolicy), spec.restartPolicy != .always {
-            errors.notSupported(specPath.child("restartPolicy"), spec.restartPolicy.rawValue, ["Always"])
+            errors.notSupported(path.child("restartPolicy"), spec.restartPolicy.rawValue, ["Always"])
         }
         if spec.activeDeadlineSeconds != nil {
             errors.forbidden(
-                specPath.child("activeDeadlineSeconds"), "activeDeadlineSeconds in ReplicaSet is not Supported")
+                path.child("activeDeadlineSeconds"), "activeDeadlineSeconds in \(kind) is not Supported")
         }
     }
 }

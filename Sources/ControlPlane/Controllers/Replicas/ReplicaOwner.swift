@@ -41,3 +41,31 @@ extension ReplicaSet: ReplicaOwner {
         status.conditions.append(condition)
     }
 }
+
+extension ReplicationController: ReplicaOwner {
+    var podSelector: LabelSelector? {
+        var selector = LabelSelector()
+        selector.matchLabels = spec.selector
+        return selector
+    }
+    var podTemplate: PodTemplateSpec { spec.template ?? PodTemplateSpec() }
+    var wantedReplicas: Int { Int(spec.replicas ?? 1) }
+    var minReadySeconds: Int32 { spec.minReadySeconds }
+
+    mutating func report(_ counts: ReplicaCounts, _ failure: ReplicaFailure?, now: MicroTimestamp) {
+        status.replicas = counts.replicas
+        status.fullyLabeledReplicas = counts.fullyLabeled
+        status.readyReplicas = counts.ready
+        status.availableReplicas = counts.available
+        status.observedGeneration = metadata.generation
+        guard let failure else { return status.conditions.removeAll { $0.type == .replicaFailure } }
+        guard !status.conditions.contains(where: { $0.type == .replicaFailure }) else { return }
+        var condition = ReplicationControllerCondition()
+        condition.type = .replicaFailure
+        condition.status = .true
+        condition.reason = failure.reason
+        condition.message = failure.message
+        condition.lastTransitionTime = Timestamp(nanoseconds: now.microseconds * 1000)
+        status.conditions.append(condition)
+    }
+}
