@@ -50,10 +50,12 @@ check: ## Format, layers and warnings: everything that a review should not have 
 	scripts/format --check
 	scripts/check-layers
 	scripts/check-warnings
+	scripts/supported --check
 
-generate: ## Generate the API's Swift types from api/*-facts.json
+generate: ## Generate the API's Swift types from api/*.json, and docs/supported.md
 	@$(python)
 	scripts/generate-api
+	scripts/supported
 
 docs: ## Build the documentation of the libraries into .build/docs
 	@scripts/docs

@@ -28,6 +28,7 @@ struct MinikubeLite: AsyncParsableCommand {
                 subcommands: [
                     ApplyCommand.self, GetCommand.self, LogsCommand.self, DeleteCommand.self, ScaleCommand.self,
                     SetCommand.self, RolloutCommand.self, RunCommand.self, CreateCommand.self, TopCommand.self,
+                    SupportedCommand.self,
                 ]),
             CommandGroup(name: "The laboratory", subcommands: [ExperimentCommand.self]),
         ])

@@ -256,11 +256,11 @@ import Testing
     @Test func scheduleHintsAreWarnedAbout() throws {
         let object = try Pod(
             json: JSONParser.parse(
-                pod("", spec: #","affinity":{"podAffinity":{}},"priorityClassName":"high","schedulerName":"mine""#).utf8
+                pod("", spec: #","affinity":{"podAffinity":{}},"preemptionPolicy":"Never","schedulerName":"mine""#).utf8
             ))
         #expect(
             Validation.warnings(for: object) == [
-                "spec.priorityClassName: has no effect: not supported by minikube-lite",
+                "spec.preemptionPolicy: has no effect: not supported by minikube-lite",
                 "spec.affinity.podAffinity: has no effect: not supported by minikube-lite",
                 "spec.schedulerName: has no effect: there is one scheduler",
             ])

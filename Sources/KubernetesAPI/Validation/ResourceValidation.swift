@@ -118,7 +118,6 @@ extension PodSpec {
     func validatePodLevelResources(at path: FieldPath, into errors: inout FieldErrors) {
         guard let resources else { return }
         let resourcesPath = path.child("resources")
-        if !resources.claims.isEmpty { errors.forbidden(resourcesPath.child("claims"), SupportedFields.detail) }
         resources.validate(.pod, at: resourcesPath, into: &errors)
         for (name, needed) in aggregate(\.resources.requests).sorted(by: { $0.key < $1.key }) {
             guard let request = resources.requests[name], request < needed else { continue }

@@ -180,17 +180,7 @@ extension Service: ValidatedObject {
     }
 
     public var unsupportedFieldWarnings: [String] {
-        var warnings: [String] = []
-        for (index, port) in spec.ports.enumerated() where port.protocol == .sctp {
-            warnings.append("spec.ports[\(index)].protocol: has no effect: SCTP is \(SupportedFields.detail)")
-        }
-        if !spec.loadBalancerIP.isEmpty {
-            warnings.append("spec.loadBalancerIP: has no effect: load balancers have the node's address")
-        }
-        if spec.trafficDistribution != nil {
-            warnings.append("spec.trafficDistribution: has no effect: there is one node")
-        }
-        return warnings
+        SupportedFields.service.warnings(on: spec.json, at: FieldPath("spec"))
     }
 }
 

@@ -1,4 +1,4 @@
-/// What the API knows and this node does not do.
+/// What the API knows and this node does not do: the one table behind validation, warnings and `docs/supported.md`.
 ///
 /// What changes the meaning of a pod is refused: a pod that ran without it would be another pod. What is a hint for
 /// where or when it should run, or a bound that nothing watches, is taken with a warning. Nothing is dropped silently.
@@ -6,34 +6,105 @@ public enum SupportedFields {
     static let detail = "not supported by minikube-lite"
 
     /// The volume sources that the node makes.
-    public static let volumeSources: Set<String> = [
-        "emptyDir", "hostPath", "secret", "configMap", "downwardAPI", "projected",
-    ]
+    static let volumeSources = ["emptyDir", "hostPath", "secret", "configMap", "downwardAPI", "projected"]
 
     /// What a projected volume is made of.
-    public static let projectedSources: Set<String> = ["secret", "configMap", "downwardAPI", "serviceAccountToken"]
-
-    /// Members of a pod's spec that are refused.
-    public static let refusedPodFields = [
-        "ephemeralContainers", "runtimeClassName", "resourceClaims", "schedulingGroup", "os",
-    ]
-
-    /// Members of a pod's spec that have no effect.
-    public static let ignoredPodFields = [
-        "topologySpreadConstraints", "priorityClassName", "preemptionPolicy", "imagePullSecrets",
-    ]
-
-    /// Members of a container that are refused.
-    public static let refusedContainerFields = ["volumeDevices", "restartPolicyRules"]
-
-    /// Members of a pod's and a container's security context that are refused, and those without effect.
-    public static let refusedSecurityFields = ["windowsOptions"]
-    public static let ignoredSecurityFields = ["seLinuxOptions", "appArmorProfile"]
+    static let projectedSources = ["secret", "configMap", "downwardAPI", "serviceAccountToken"]
 
     /// The handlers that probes may have.
-    public static let probeHandlers: Set<String> = ["exec", "httpGet", "tcpSocket"]
+    static let probeHandlers = ["exec", "httpGet", "tcpSocket"]
 
-    static func instead(_ supported: Set<String>) -> String {
+    /// Below the `spec` of a pod, and of the template of what makes pods.
+    public static let pod: [FieldRule] =
+        refusedOfPods + ignoredOfPods + inContainers + security(at: "securityContext", of: "core.v1.PodSecurityContext")
+
+    /// Below the `spec` of a Service.
+    public static let service: [FieldRule] = [
+        FieldRule("ports[].protocol", .ignored, "SCTP is \(detail)", when: "SCTP") { $0.value == "SCTP" },
+        FieldRule("loadBalancerIP", .ignored, "load balancers have the node's address"),
+        FieldRule("trafficDistribution", .ignored, "there is one node"),
+    ]
+
+    private static let refusedOfPods: [FieldRule] =
+        [
+            FieldRule("ephemeralContainers", .refused, detail),
+            FieldRule("runtimeClassName", .refused, detail),
+            FieldRule("resourceClaims", .refused, detail),
+            FieldRule("schedulingGroup", .refused, detail),
+            // A pod that says that it is for Linux is right here.
+            FieldRule("os", .refused, detail, when: "other than linux") { $0.value["name"] != "linux" },
+            FieldRule("resources.claims", .refused, detail),
+        ]
+        + unsupported("core.v1.VolumeSource", but: volumeSources, at: "volumes[]")
+        + unsupported("core.v1.VolumeProjection", but: projectedSources, at: "volumes[].projected.sources[]")
+        + [
+            FieldRule("volumes[].emptyDir.medium", .refused, "huge pages are \(detail)", when: "HugePages...") {
+                $0.value.stringValue?.hasPrefix("HugePages") == true
+            }
+        ]
+
+    private static let ignoredOfPods = [
+        FieldRule("topologySpreadConstraints", .ignored, detail),
+        FieldRule("preemptionPolicy", .ignored, detail),
+        FieldRule("imagePullSecrets", .ignored, detail),
+        FieldRule("affinity.podAffinity", .ignored, detail),
+        FieldRule("affinity.podAntiAffinity", .ignored, detail),
+        FieldRule("schedulerName", .ignored, "there is one scheduler", when: "other than default-scheduler") {
+            $0.value != "default-scheduler"
+        },
+        FieldRule("securityContext.fsGroupChangePolicy", .ignored, "volumes are always given to the group"),
+        FieldRule("securityContext.seLinuxChangePolicy", .ignored, detail),
+    ]
+
+    private static let inContainers = ["containers[]", "initContainers[]"].flatMap { container in
+        [
+            FieldRule("\(container).volumeDevices", .refused, detail),
+            FieldRule("\(container).restartPolicyRules", .refused, detail),
+            FieldRule("\(container).resources.claims", .refused, detail),
+            FieldRule("\(container).env[].valueFrom.fileKeyRef", .refused, detail),
+            FieldRule(
+                "\(container).volumeMounts[].recursiveReadOnly", .refused, detail, when: "other than Disabled"
+            ) { $0.value != "Disabled" },
+            FieldRule("\(container).ports[].hostPort", .refused, "SCTP is \(detail)", when: "SCTP") {
+                $0.parent["protocol"] == "SCTP" && $0.value != 0 && $0.spec["hostNetwork"] != true
+            },
+            FieldRule("\(container).stdinOnce", .ignored, detail, when: "true") { $0.value == true },
+        ]
+            + ["livenessProbe", "readinessProbe", "startupProbe"].map {
+                FieldRule("\(container).\($0).grpc", .refused, instead(probeHandlers))
+            }
+            + security(at: "\(container).securityContext", of: "core.v1.SecurityContext")
+    }
+
+    /// For a security context, a pod's or a container's: of what both kinds have together, what this one has.
+    private static func security(at path: String, of structure: String) -> [FieldRule] {
+        @Sendable func isLocalhost(_ context: FieldRule.Context) -> Bool { context.value == "Localhost" }
+        // A profile of one's own is a promise: without it the container would be less confined than it says.
+        let promise = "Localhost is \(detail)"
+        let rules = [
+            FieldRule("\(path).windowsOptions", .refused, detail),
+            FieldRule("\(path).seccompProfile.type", .refused, promise, when: "Localhost", isLocalhost),
+            FieldRule("\(path).appArmorProfile.type", .refused, promise, when: "Localhost", isLocalhost),
+            FieldRule("\(path).supplementalGroupsPolicy", .refused, "Strict is \(detail)", when: "Strict") {
+                $0.value == "Strict"
+            },
+            FieldRule("\(path).seLinuxOptions", .ignored, detail),
+            FieldRule("\(path).appArmorProfile", .ignored, detail),
+        ]
+        return rules.filter { rule in
+            let field = rule.path.dropFirst(path.count + 1).prefix { $0 != "." }
+            return Schema.shared.structures[structure]?[String(field)] != nil
+        }
+    }
+
+    /// A rule for each member that a structure has besides those that are supported.
+    private static func unsupported(_ structure: String, but supported: [String], at path: String) -> [FieldRule] {
+        (Schema.shared.structures[structure]?.fields ?? []).map(\.name).filter { !supported.contains($0) }.map {
+            FieldRule("\(path).\($0)", .refused, instead(supported))
+        }
+    }
+
+    private static func instead(_ supported: [String]) -> String {
         "\(detail); use one of \(supported.sorted().joined(separator: ", "))"
     }
 }
@@ -41,119 +112,17 @@ public enum SupportedFields {
 extension PodSpec {
     /// Refuses what this node cannot do.
     func forbidUnsupported(at path: FieldPath, into errors: inout FieldErrors) {
-        let members = json
-        for field in SupportedFields.refusedPodFields where members[field] != nil {
-            // A pod that says that it is for Linux is right here.
-            if field == "os", os?.name.rawValue == "linux" { continue }
-            errors.forbidden(path.child(field), SupportedFields.detail)
-        }
-        for (index, volume) in volumes.enumerated() {
-            volume.forbidUnsupported(at: path.child("volumes")[index], into: &errors)
-        }
-        members["securityContext"]?.forbidUnsupportedSecurity(at: path.child("securityContext"), into: &errors)
-        for (field, list) in [("containers", containers), ("initContainers", initContainers)] {
-            for (index, container) in list.enumerated() {
-                let path = path.child(field)[index]
-                container.forbidUnsupported(at: path, into: &errors)
-                guard !hostNetwork else { continue }
-                for (number, port) in container.ports.enumerated() where port.hostPort != 0 && port.protocol == .sctp {
-                    errors.forbidden(
-                        path.child("ports")[number].child("hostPort"), "SCTP is \(SupportedFields.detail)")
-                }
-            }
-        }
+        SupportedFields.pod.refuse(json, at: path, into: &errors)
     }
 
     /// Sentences about what has no effect or another one than meant, the paths below `path`.
     func unsupportedFieldWarnings(at path: FieldPath) -> [String] {
-        let members = json
-        var warnings: [String] = []
-        func warn(_ path: FieldPath, _ reason: String = SupportedFields.detail) {
-            warnings.append("\(path): has no effect: \(reason)")
-        }
-        for field in SupportedFields.ignoredPodFields where members[field] != nil { warn(path.child(field)) }
-        for field in ["podAffinity", "podAntiAffinity"] where members[path: "affinity", field] != nil {
-            warn(path.child("affinity").child(field))
-        }
-        if !["", "default-scheduler"].contains(schedulerName) {
-            warn(path.child("schedulerName"), "there is one scheduler")
-        }
-        for field in SupportedFields.ignoredSecurityFields where members[path: "securityContext", field] != nil {
-            warn(path.child("securityContext").child(field))
-        }
+        var warnings = SupportedFields.pod.warnings(on: json, at: path)
         for (name, list) in [("containers", containers), ("initContainers", initContainers)] {
             for (index, container) in list.enumerated() {
-                let path = path.child(name)[index]
-                let context = container.securityContext?.json
-                for field in SupportedFields.ignoredSecurityFields where context?[field] != nil {
-                    warn(path.child("securityContext").child(field))
-                }
-                warnings += container.resources.warnings(at: path.child("resources"))
+                warnings += container.resources.warnings(at: path.child(name)[index].child("resources"))
             }
         }
         return warnings + (resources?.warnings(at: path.child("resources")) ?? [])
-    }
-}
-
-extension Volume {
-    fileprivate func forbidUnsupported(at path: FieldPath, into errors: inout FieldErrors) {
-        for source in sourceNames where !SupportedFields.volumeSources.contains(source) {
-            errors.forbidden(path.child(source), SupportedFields.instead(SupportedFields.volumeSources))
-        }
-        if let medium = emptyDir?.medium.rawValue, medium.hasPrefix("HugePages") {
-            errors.forbidden(path.child("emptyDir").child("medium"), "huge pages are \(SupportedFields.detail)")
-        }
-        for (index, source) in (projected?.sources ?? []).enumerated() {
-            for name in source.json.objectValue?.keys ?? [] where !SupportedFields.projectedSources.contains(name) {
-                errors.forbidden(
-                    path.child("projected").child("sources")[index].child(name),
-                    SupportedFields.instead(SupportedFields.projectedSources))
-            }
-        }
-    }
-}
-
-extension Container {
-    fileprivate func forbidUnsupported(at path: FieldPath, into errors: inout FieldErrors) {
-        let members = json
-        for field in SupportedFields.refusedContainerFields where members[field] != nil {
-            errors.forbidden(path.child(field), SupportedFields.detail)
-        }
-        if !resources.claims.isEmpty {
-            errors.forbidden(path.child("resources").child("claims"), SupportedFields.detail)
-        }
-        for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
-            if members[path: probe, "grpc"] != nil {
-                errors.forbidden(
-                    path.child(probe).child("grpc"), SupportedFields.instead(SupportedFields.probeHandlers))
-            }
-        }
-        for (index, variable) in env.enumerated() where variable.valueFrom?.fileKeyRef != nil {
-            errors.forbidden(
-                path.child("env")[index].child("valueFrom").child("fileKeyRef"), SupportedFields.detail)
-        }
-        for (index, mount) in volumeMounts.enumerated() {
-            if let mode = mount.recursiveReadOnly?.rawValue, mode != "Disabled" {
-                errors.forbidden(
-                    path.child("volumeMounts")[index].child("recursiveReadOnly"), SupportedFields.detail)
-            }
-        }
-        members["securityContext"]?.forbidUnsupportedSecurity(at: path.child("securityContext"), into: &errors)
-    }
-}
-
-extension JSONValue {
-    /// For a security context, a pod's or a container's.
-    fileprivate func forbidUnsupportedSecurity(at path: FieldPath, into errors: inout FieldErrors) {
-        for field in SupportedFields.refusedSecurityFields where self[field] != nil {
-            errors.forbidden(path.child(field), SupportedFields.detail)
-        }
-        // A profile of one's own is a promise: without it the container would be less confined than it says.
-        for field in ["seccompProfile", "appArmorProfile"] where self[path: field, "type"] == "Localhost" {
-            errors.forbidden(path.child(field).child("type"), "Localhost is \(SupportedFields.detail)")
-        }
-        if self["supplementalGroupsPolicy"] == "Strict" {
-            errors.forbidden(path.child("supplementalGroupsPolicy"), "Strict is \(SupportedFields.detail)")
-        }
     }
 }
