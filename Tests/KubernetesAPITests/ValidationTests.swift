@@ -256,11 +256,14 @@ import Testing
     @Test func scheduleHintsAreWarnedAbout() throws {
         let object = try Pod(
             json: JSONParser.parse(
-                pod("", spec: #","affinity":{"podAffinity":{}},"preemptionPolicy":"Never","schedulerName":"mine""#).utf8
+                pod(
+                    "",
+                    spec: #","affinity":{"podAffinity":{}},"imagePullSecrets":[{"name":"s"}],"schedulerName":"mine""#
+                ).utf8
             ))
         #expect(
             Validation.warnings(for: object) == [
-                "spec.preemptionPolicy: has no effect: not supported by minikube-lite",
+                "spec.imagePullSecrets: has no effect: not supported by minikube-lite",
                 "spec.affinity.podAffinity: has no effect: not supported by minikube-lite",
                 "spec.schedulerName: has no effect: there is one scheduler",
             ])

@@ -28,6 +28,8 @@ enum ControllerReason {
     static let scheduled = "Scheduled"
     static let failedScheduling = "FailedScheduling"
     static let unschedulable = "Unschedulable"
+    static let preempted = "Preempted"
+    static let preemptionByScheduler = "PreemptionByScheduler"
 
     // Services and their endpoints.
     static let ensuredLoadBalancer = "EnsuredLoadBalancer"

@@ -57,7 +57,8 @@ public enum SupportedDocument {
             case .ignored: "## Fields without effect, which are warned about"
             }
         // What a container must not say is the same for init containers, and is said once.
-        let owners = [("a pod's `spec`, and that of every pod template", SupportedFields.pod)]
+        let owners =
+            [("a pod's `spec`, and that of every pod template", SupportedFields.pod)]
             + [("a Service's `spec`", SupportedFields.service)]
         let tables = owners.compactMap { owner, rules -> String? in
             let rows = rules.filter { $0.effect == effect && !$0.path.hasPrefix("initContainers[]") }

@@ -45,7 +45,6 @@ public enum SupportedFields {
 
     private static let ignoredOfPods = [
         FieldRule("topologySpreadConstraints", .ignored, detail),
-        FieldRule("preemptionPolicy", .ignored, detail),
         FieldRule("imagePullSecrets", .ignored, detail),
         FieldRule("affinity.podAffinity", .ignored, detail),
         FieldRule("affinity.podAntiAffinity", .ignored, detail),

@@ -24,6 +24,65 @@ import Testing
         return misfit.message
     }
 
+    private func pod(_ name: String, cpu: Quantity, priority: Int32, since: Int64 = 0) -> Pod {
+        var pod = pod(name, cpu: cpu)
+        pod.spec.priority = priority
+        pod.status.startTime = Timestamp(seconds: since)
+        return pod
+    }
+
+    /// The names of those that go for a pod, after the node's; nil where nobody does.
+    private func preemption(_ view: ClusterView, _ pod: Pod) -> [String]? {
+        var view = view
+        guard case .failure(let misfit) = view.schedule(pod), let found = misfit.preemption else { return nil }
+        #expect(misfit.nominatedNode == found.node)
+        return [found.node] + found.victims.map(\.key.name)
+    }
+
+    @Test func theLeastImportantGoForOneThatFitsNowhere() {
+        var view = view([Sample.node("small", cpu: "2"), Sample.node("large", cpu: "4")])
+        view.place(pod("a", cpu: "1500m", priority: 5), on: "small")
+        view.place(pod("b", cpu: "2", priority: 1, since: 10), on: "large")
+        view.place(pod("c", cpu: "1", priority: 1, since: 20), on: "large")
+        view.place(pod("d", cpu: "1", priority: 100), on: "large")
+        // The younger of equals, on the node whose victims are the least important.
+        #expect(preemption(view, pod("x", cpu: "1", priority: 50)) == ["large", "c"])
+        #expect(preemption(view, pod("x", cpu: "2", priority: 50)) == ["large", "b"])
+        #expect(preemption(view, pod("x", cpu: "3", priority: 50)) == ["large", "b", "c"])
+        // Nobody goes for an equal, for nothing, or for one that is too polite.
+        #expect(preemption(view, pod("x", cpu: "1", priority: 1)) == nil)
+        #expect(preemption(view, pod("x", cpu: "4", priority: 50)) == nil)
+        var polite = pod("x", cpu: "1", priority: 50)
+        polite.spec.preemptionPolicy = .never
+        #expect(preemption(view, polite) == nil)
+    }
+
+    @Test func theRoomThatIsMadeIsPromised() throws {
+        var view = view([Sample.node(cpu: "2")])
+        view.place(pod("low", cpu: "2", priority: 1), on: "node")
+        let high = pod("high", cpu: "1", priority: 50)
+        let first = try #require(misfit(high, &view))
+        #expect(first.preemption?.victims.map(\.key.name) == ["low"])
+        var going = pod("low", cpu: "2", priority: 1)
+        going.metadata.deletionTimestamp = Timestamp(seconds: 1)
+        view.place(going, on: "node")
+        // It waits for the one that is going and asks for no more.
+        let second = try #require(misfit(high, &view))
+        #expect(second.preemption == nil && second.nominatedNode == "node")
+        #expect(second.message.contains("not eligible due to a terminating pod on the nominated node"))
+        view.withdraw(going.key)
+        // What is less important gets the rest only.
+        #expect(misfit(pod("late", cpu: "1500m", priority: 1), &view) != nil)
+        #expect(misfit(pod("tiny", cpu: "500m", priority: 1), &view) == nil)
+        #expect(misfit(high, &view) == nil)
+    }
+
+    /// Nil where the pod has found a node.
+    private func misfit(_ pod: Pod, _ view: inout ClusterView) -> ClusterView.Misfit? {
+        guard case .failure(let misfit) = view.schedule(pod) else { return nil }
+        return misfit
+    }
+
     @Test func theReasonsAreTheSchedulers() {
         #expect(message(pod(), []) == "no nodes available to schedule pods")
         #expect(
@@ -248,6 +307,38 @@ import Testing
             try await cluster.api.until("bound") { $0.one(Pod.self, "ours")?.spec.nodeName == "node" }
             #expect(cluster.api.snapshot.one(Pod.self, "theirs")?.spec.nodeName == "")
             #expect(cluster.api.snapshot.one(Pod.self, "gated")?.spec.nodeName == "")
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct PreemptionTests {
+    @Test func aPodMakesRoomForAMoreImportantOne() async throws {
+        try await ControllerTestbed.run { cluster in
+            func pod(_ name: String, priority: Int32) -> Pod {
+                var pod = Sample.pod(name)
+                pod.spec.priority = priority
+                pod.spec.containers[0].resources.requests["cpu"] = "3"
+                return pod
+            }
+            _ = try await cluster.client.create(pod("low", priority: 1))
+            try await cluster.api.until("the first runs") { $0.one(Pod.self, "low")?.isReady == true }
+            _ = try await cluster.client.create(pod("high", priority: 1000))
+            try await cluster.api.until("the second runs in its place") { snapshot in
+                snapshot.one(Pod.self, "high")?.isReady == true && snapshot.one(Pod.self, "low") == nil
+            }
+            #expect(cluster.api.snapshot.one(Pod.self, "high")?.status.nominatedNodeName == "node")
+            try await cluster.api.until("it is told") { snapshot in
+                snapshot.all(Event.self).contains {
+                    $0.reason == "Preempted" && $0.involvedObject.name == "low"
+                        && $0.message.hasPrefix("Preempted by pod ") && $0.message.hasSuffix(" on node node")
+                }
+            }
+            #expect(
+                cluster.api.requests.contains {
+                    $0.verb == .patch && $0.subresource == "status" && $0.name == "low"
+                        && $0.body?[path: "status", "conditions"]?.arrayValue?.first?["reason"]
+                            == "PreemptionByScheduler"
+                })
         }
     }
 }

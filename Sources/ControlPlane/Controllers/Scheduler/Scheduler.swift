@@ -103,6 +103,10 @@ final class Scheduler: Controller {
                 {
                     return
                 }
+                // A promise from before this program started.
+                if case .added = change, !pod.status.nominatedNodeName.isEmpty {
+                    state.withLock { $0.view.nominate(pod, on: pod.status.nominatedNodeName) }
+                }
                 queue.add(pod.key)
             }
         case .deleted(let pod): podGone(pod)
@@ -163,6 +167,7 @@ final class Scheduler: Controller {
             return .done
         case .failure(let misfit):
             events.record(pod, .warning, reason: ControllerReason.failedScheduling, message: misfit.message)
+            if let preemption = misfit.preemption { try await preempt(preemption, for: pod) }
             try await report(misfit, on: pod)
             return .again(after: Self.flushAfter)
         }
@@ -183,6 +188,43 @@ final class Scheduler: Controller {
                 name: pod.metadata.name, subresource: "binding", body: binding.json))
     }
 
+    /// Lets the victims go, each with its grace period. They are told of in their status, so that whoever owns them
+    /// knows why.
+    private func preempt(_ preemption: ClusterView.Preemption, for pod: Pod) async throws {
+        for victim in preemption.victims where !victim.isGoing {
+            guard let present = pods.cache[victim.key], present.metadata.uid == victim.uid else { continue }
+            do {
+                try await markDisrupted(present)
+                var options = DeleteOptions()
+                options.preconditions = Preconditions()
+                options.preconditions?.uid = victim.uid
+                try await client.delete(
+                    Pod.self, present.metadata.name, namespace: present.metadata.namespace, options: options)
+            } catch let error as APIError where error.isNotFound || error.isConflict {
+                continue
+            }
+            events.record(
+                present, reason: ControllerReason.preempted,
+                message: "Preempted by pod \(pod.metadata.uid) on node \(preemption.node)")
+        }
+    }
+
+    private func markDisrupted(_ victim: Pod) async throws {
+        var condition = PodCondition()
+        condition.type = .disruptionTarget
+        condition.status = .true
+        condition.reason = ControllerReason.preemptionByScheduler
+        condition.message = "\(Self.name): preempting to accommodate a higher priority pod"
+        condition.lastTransitionTime = time.now
+        let patch: JSONValue = [
+            "metadata": ["uid": .string(victim.metadata.uid)], "status": ["conditions": [condition.json]],
+        ]
+        _ = try await client.transport.send(
+            APIRequest(
+                verb: .patch, group: "", version: "v1", resource: "pods", namespace: victim.metadata.namespace,
+                name: victim.metadata.name, subresource: "status", patchType: .strategic, body: patch))
+    }
+
     private func report(_ misfit: ClusterView.Misfit, on pod: Pod) async throws {
         var pod = pod
         let present = pod.status.conditions.first { $0.type == .podScheduled }
@@ -192,7 +234,9 @@ final class Scheduler: Controller {
         condition.reason = ControllerReason.unschedulable
         condition.message = misfit.message
         condition.lastTransitionTime = present?.status == .false ? present?.lastTransitionTime : time.now
-        guard condition != present else { return }
+        let nominated = misfit.nominatedNode ?? ""
+        guard condition != present || pod.status.nominatedNodeName != nominated else { return }
+        pod.status.nominatedNodeName = nominated
         pod.status.conditions.removeAll { $0.type == .podScheduled }
         pod.status.conditions.append(condition)
         if pod.status.phase.isEmpty { pod.status.phase = .pending }
