@@ -30,10 +30,12 @@ import Testing
                 case .bytes: return "AAH/"
                 case .quantity: return "1500m"
                 case .intOrString:
-                    return Bool.random(using: &generator) ? .integer(Int64.random(in: -9...9, using: &generator)) : "25%"
+                    return Bool.random(using: &generator)
+                        ? .integer(Int64.random(in: -9...9, using: &generator)) : "25%"
                 case .time: return "1969-12-31T23:59:58Z"
-                case .microTime: return Bool.random(using: &generator)
-                    ? "2026-01-02T03:04:05.000006Z" : "1960-01-02T03:04:05.000006Z"
+                case .microTime:
+                    return Bool.random(using: &generator)
+                        ? "2026-01-02T03:04:05.000006Z" : "1960-01-02T03:04:05.000006Z"
                 case .raw, .object: return ["f:a": [1, "b", nil]]
                 }
             case .enumeration(_, let values, _):
@@ -84,11 +86,12 @@ import Testing
         #expect(try ProtobufEncoder.encode(object) == expected)
     }
 
-    @Test(arguments: [
-        ("30s", 30_000_000_000), ("1m30s", 90_000_000_000), ("1.5h", 5_400_000_000_000), ("-2ms", -2_000_000),
-        ("0", 0), ("7ns", 7), ("", nil), ("s", nil), ("1", nil), ("1d", nil), ("1e400h", nil), ("9999999h", nil),
-        ("1s ", nil), ("٣s", nil),
-    ] as [(String, Int64?)])
+    @Test(
+        arguments: [
+            ("30s", 30_000_000_000), ("1m30s", 90_000_000_000), ("1.5h", 5_400_000_000_000), ("-2ms", -2_000_000),
+            ("0", 0), ("7ns", 7), ("", nil), ("s", nil), ("1", nil), ("1d", nil), ("1e400h", nil), ("9999999h", nil),
+            ("1s ", nil), ("٣s", nil),
+        ] as [(String, Int64?)])
     func durationsAreGos(_ text: String, _ nanoseconds: Int64?) { #expect(GoDuration.nanoseconds(text) == nanoseconds) }
 
     // MARK: On the wire
@@ -252,10 +255,11 @@ import Testing
                 #expect(watch.code == 406)
                 #expect(watch.text.contains("application/vnd.kubernetes.protobuf;stream=watch"))
                 let none = try await client.answer(.GET, url, [("accept", "text/html")])
-                #expect(try JSONParser.parse(none.bytes)["message"]?.stringValue == """
-                    only the following media types are accepted: application/json, application/yaml, \
-                    application/vnd.kubernetes.protobuf
-                    """)
+                #expect(
+                    try JSONParser.parse(none.bytes)["message"]?.stringValue == """
+                        only the following media types are accepted: application/json, application/yaml, \
+                        application/vnd.kubernetes.protobuf
+                        """)
             }
         }
     }

@@ -14,7 +14,7 @@ import Testing
         ]
         for (entry, kind) in zip(entries, Schema.shared.served) {
             let name = kind.resource.kind.description
-            let unknown = (entry.objectValue ?? JSONObject()).map(\.key).filter { !known.contains($0) }
+            let unknown = entry.objectValue?.keys.filter { !known.contains($0) } ?? []
             #expect(unknown.isEmpty, "\(name)")
             #expect((entry["readableBy"] != nil) == (kind.readableBy != nil), "\(name)")
             #expect((entry["writableBy"] != nil) == (kind.writableBy != nil), "\(name)")
@@ -50,7 +50,8 @@ import Testing
             #expect(has(rule.path, below: Schema.shared.structures["core.v1.ServiceSpec"]), "\(rule.path)")
         }
         let paths = Set(SupportedFields.pod.map(\.path))
-        #expect(paths.isSuperset(of: ["volumes[].nfs", "containers[].livenessProbe.grpc", "initContainers[].stdinOnce"]))
+        #expect(
+            paths.isSuperset(of: ["volumes[].nfs", "containers[].livenessProbe.grpc", "initContainers[].stdinOnce"]))
         #expect(!paths.contains("volumes[].emptyDir") && !paths.contains("securityContext.procMount"))
     }
 

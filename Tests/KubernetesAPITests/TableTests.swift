@@ -130,6 +130,33 @@ import Testing
                 == ["default", "Active", "13s"])
     }
 
+    @Test func whatHasATemplateAndPriorityClasses() throws {
+        let age = #""creationTimestamp":"\#(Self.ago(13))""#
+        let template =
+            #""template":{"metadata":{"labels":{"tier":"db","app":"web"}},"spec":{"containers":[{"name":"a","image":"i:1"},{"name":"b","image":"j:2"}]}}"#
+        #expect(
+            try cells(
+                "v1", "ReplicationController",
+                #"{"metadata":{"name":"rc",\#(age)},"spec":{"replicas":3,"selector":{"app":"web"},\#(template)},"status":{"replicas":2,"readyReplicas":1}}"#
+            ) == ["rc", 3, 2, 1, "13s", "a,b", "i:1,j:2", "app=web"])
+        #expect(
+            try cells("v1", "PodTemplate", #"{"metadata":{"name":"pt",\#(age)},\#(template)}"#)
+                == ["pt", "a,b", "i:1,j:2", "app=web,tier=db"])
+        #expect(
+            Tables.columns(of: GroupVersionKind(apiVersion: "v1", kind: "PodTemplate")).map(\.name)
+                == ["Name", "Containers", "Images", "Pod Labels"])
+        #expect(
+            try cells(
+                "scheduling.k8s.io/v1", "PriorityClass",
+                #"{"metadata":{"name":"pc",\#(age)},"value":1000,"preemptionPolicy":"Never"}"#)
+                == ["pc", 1000, false, "13s", "Never"])
+        let event =
+            #"{"metadata":{"name":"e",\#(age)},"eventTime":"\#(Self.ago(60).dropLast()).000000Z","regarding":{"kind":"Pod","name":"p"},"reason":"Why","note":"words","type":"Normal","reportingController":"me","reportingInstance":"me-0","series":{"count":4,"lastObservedTime":"\#(Self.ago(5).dropLast()).000000Z"}}"#
+        #expect(
+            try cells("events.k8s.io/v1", "Event", event)
+                == ["5s", "Normal", "Why", "pod/p", "", "me, me-0", "words", "60s", 4, "e"])
+    }
+
     @Test func everyRowFitsItsColumns() throws {
         for type in generatedKinds {
             let columns = Tables.columns(of: type.groupVersionKind)

@@ -137,7 +137,6 @@ import Testing
                     APIRequest(
                         verb: .deletecollection, group: "", version: "v1", resource: "configmaps", namespace: "default",
                         options: options))
-                #expect(answer["kind"] == "ConfigMapList")
                 return answer["items"]?.arrayValue?.compactMap { $0[path: "metadata", "name"]?.stringValue } ?? []
             }
             let tried = try await deleteCollection(["labelSelector": "tier=web", "dryRun": "All"])
