@@ -112,7 +112,12 @@ public final class ControlPlane: ServiceLifecycle.Service {
     }
 
     /// The API in this process: the same pipeline as over HTTPS, as a member of `system:masters`.
-    public var transport: any APITransport { InMemoryTransport(service: service, user: .thisProcess) }
+    public var transport: any APITransport { transport(for: "kube-apiserver") }
+
+    /// The same for a part of this process under whose name its writes are booked in `managedFields`, e.g. `kubelet`.
+    public func transport(for manager: String) -> any APITransport {
+        InMemoryTransport(service: service, user: .thisProcess, manager: manager)
+    }
 
     /// The port that the API listens on; 0 until it does where any port was asked for.
     public var port: Int { listening.port ?? configuration.listenPort }
@@ -170,7 +175,8 @@ public final class ControlPlane: ServiceLifecycle.Service {
     private func runControllers() async throws {
         try await listening.wait()
         let controllers = ControllerSet(
-            client: APIClient(transport: transport), logger: logger, rootCertificate: authority.certificate,
+            client: APIClient(transport: transport(for: "kube-controller-manager")), logger: logger,
+            rootCertificate: authority.certificate,
             clusterServices: clusterServices(port: port))
         try await controllers.run()
     }

@@ -111,7 +111,7 @@ import Testing
             try await cluster.withClient { client in
                 var request = HTTPClientRequest(url: cluster.server + "/api/v1/namespaces/default")
                 request.method = .PATCH
-                request.headers.add(name: "content-type", value: "application/apply-patch+yaml")
+                request.headers.add(name: "content-type", value: "application/apply-patch+cbor")
                 request.body = .bytes(ByteBuffer(string: "{}"))
                 let response = try await client.execute(request, timeout: .seconds(10))
                 #expect(response.status.code == 415)

@@ -14,6 +14,13 @@ struct ObjectRequest: Sendable {
     var options: RequestOptions
     var patchType: APIRequest.PatchType?
     var body: Body?
+    /// Of the client's `User-Agent`; of this process's parts their names.
+    var userAgent = ""
+
+    /// Who the fields belong to that this request writes.
+    var fieldManager: String {
+        options.fieldManager.isEmpty ? FieldManager.name(userAgent: userAgent) : options.fieldManager
+    }
 
     /// A body that has been read as JSON or YAML.
     struct Body: Sendable {

@@ -3,7 +3,15 @@ import KubernetesAPI
 
 extension ObjectService {
     func create(_ request: ObjectRequest) async throws -> Outcome {
-        var (value, warnings) = try decode(request)
+        let (value, warnings) = try decode(request)
+        return try await create(value, warnings: warnings, request, .update(subresource: ""))
+    }
+
+    /// Makes an object of what a client wants it to be.
+    func create(
+        _ value: JSONValue, warnings: [String], _ request: ObjectRequest, _ booking: FieldBooking
+    ) async throws -> Outcome {
+        var value = value
         var metadata = try Self.metadata(of: value, request)
         try Self.checkNamespace(&metadata, request)
         guard metadata.resourceVersion.isEmpty || metadata.resourceVersion == "0" else {
@@ -23,7 +31,9 @@ extension ObjectService {
             metadata.managedFields = []
             value["metadata"] = metadata.json
             var defaulted = try ObjectRules.prepareForCreation(value, request.resource)
-            // Before admission: the user is not warned about what the server sets itself.
+            // Before admission: what the server sets itself is nobody's.
+            let managed = newManagedFields(of: defaulted.json, request, booking)
+            // Likewise: the user is not warned about that.
             let remarks = defaulted.object.map { Validation.warnings(for: $0) } ?? []
             var prepared = try await admit(defaulted.json, request)
             var ticket: ServiceTicket?
@@ -44,6 +54,7 @@ extension ObjectService {
                 try checkEscalation(object, from: nil, request)
                 if let changed = object as? PriorityClass { try checkPriorityClass(changed, request) }
             }
+            prepared["metadata"]?["managedFields"] = managed
             if request.options.isDryRun {
                 guard store.object(request.resource.collection, Self.key(metadata, request)) == nil else {
                     throw APIError.alreadyExists(request.resource, metadata.name)

@@ -28,10 +28,10 @@ extension ObjectService {
 
     // MARK: scale
 
-    private static let scaleKind = GroupVersionKind(group: "autoscaling", version: "v1", kind: "Scale")
+    static let scaleKind = GroupVersionKind(group: "autoscaling", version: "v1", kind: "Scale")
 
     /// The object's replica counts as an `autoscaling/v1` Scale.
-    private func scale(of object: StoredObject) throws -> JSONValue {
+    func scale(of object: StoredObject) throws -> JSONValue {
         let value = object.value
         var metadata = JSONObject()
         for key in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
@@ -91,7 +91,7 @@ extension ObjectService {
         guard let type = request.patchType, let patch = request.body?.value else {
             throw APIError.badRequest("a patch needs a body and its type")
         }
-        guard type != .apply else { throw Self.unsupportedPatch }
+        guard type != .apply else { return try await applyScale(request) }
         return try await updateScale(request) { scale in
             var patched = try ObjectRules.patch(scale, type, patch, Self.scaleKind)
             _ = try ObjectRules.checkPatched(

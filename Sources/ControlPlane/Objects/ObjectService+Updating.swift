@@ -10,7 +10,7 @@ extension ObjectService {
     }
 
     /// How often a change is computed anew when another one came first, before that is the client's problem.
-    private static let attempts = 10
+    static let attempts = 10
 
     /// Reads the object, computes its new state, and writes it if nobody else wrote meanwhile; else starts again.
     ///
@@ -53,7 +53,7 @@ extension ObjectService {
     func update(_ request: ObjectRequest) async throws -> Outcome {
         let (value, warnings) = try decode(request)
         let (object, _) = try await change(request) { present in
-            try updated(present, to: value, request)
+            try updated(present, to: value, request, .update(subresource: request.subresource))
         }
         return Outcome(answer: .stored(object, code: 200), warnings: warnings + remarks(on: object, request))
     }
@@ -62,23 +62,26 @@ extension ObjectService {
         guard let patchType = request.patchType, let body = request.body else {
             throw APIError.badRequest("a patch needs a body and its type")
         }
-        guard patchType != .apply else { throw Self.unsupportedPatch }
+        guard patchType != .apply else { return try await apply(request) }
+        let concernsManagers = Self.concernsManagedFields(body.value, patchType)
         var warnings: [String] = []
         let (object, _) = try await change(request) { present in
-            var value = try ObjectRules.patch(present.value, patchType, body.value, request.resource.kind)
+            // Who owns what is half of an object, and seldom a patch's concern.
+            let base = concernsManagers ? present.value : present.value.withoutManagedFields
+            var value = try ObjectRules.patch(base, patchType, body.value, request.resource.kind)
             guard value["kind"] == present.value["kind"], value["apiVersion"] == present.value["apiVersion"] else {
                 throw APIError.badRequest("a patch cannot change apiVersion or kind")
             }
             warnings = try ObjectRules.checkPatched(
                 &value, request.resource.kind, duplicates: body.duplicates,
                 validation: request.options.fieldValidation)
-            return try updated(present, to: value, request)
+            return try updated(present, to: value, request, .update(subresource: request.subresource))
         }
         return Outcome(answer: .stored(object, code: 200), warnings: warnings + remarks(on: object, request))
     }
 
     /// What a changed object sets without effect here. A pod's spec does not change, and has parts from the server.
-    private func remarks(on object: StoredObject, _ request: ObjectRequest) -> [String] {
+    func remarks(on object: StoredObject, _ request: ObjectRequest) -> [String] {
         guard request.subresource.isEmpty, request.options.fieldValidation != .ignore,
             request.resource.kind.kind != "Pod",
             let typed = (try? ObjectRules.typed(object.value, request.resource)) ?? nil
@@ -88,14 +91,15 @@ extension ObjectService {
 
     static let unsupportedPatch = APIError.unsupportedMediaType(
         accepted: [
-            APIRequest.PatchType.json, .merge, .strategic,
+            APIRequest.PatchType.json, .merge, .strategic, .apply,
         ].map(\.rawValue))
 
     /// What the object becomes when a client wants it to be `value`.
-    private func updated(
-        _ present: StoredObject, to value: JSONValue, _ request: ObjectRequest
+    func updated(
+        _ present: StoredObject, to value: JSONValue, _ request: ObjectRequest, _ booking: FieldBooking
     ) throws -> Change {
-        let old = present.value
+        var managed = try managedFields(of: present, given: value, booking)
+        let (old, value) = (present.value.withoutManagedFields, value.withoutManagedFields)
         var metadata = try Self.metadata(of: value, request)
         let oldMetadata = try Self.metadata(of: old, request)
         guard metadata.name == request.name else {
@@ -159,10 +163,12 @@ extension ObjectService {
             metadata.generation = oldMetadata.generation + 1
             new["metadata"] = metadata.json
         }
-        guard new != old else { return .keep }
+        guard new != old || managed.isChanged else { return .keep }
         try ObjectRules.validate(prepared.object, from: old, request.resource, subresource: request.subresource)
         if let object = prepared.object { try checkEscalation(object, from: old, request) }
         if let changed = prepared.object as? PriorityClass { try checkPriorityClass(changed, request) }
+        book(ObjectChanges(from: old, to: new, kind: request.resource.kind), in: &managed, request, booking)
+        new["metadata"]?["managedFields"] = managed.fields.json
         if Deletion.isComplete(metadata, new, request.resource) { return .delete(new) }
         isTaken = true
         return .put(new, ticket: ticket)
@@ -176,7 +182,7 @@ extension ObjectService {
         return try await change(whole) { present in
             var value = present.value
             try body(&value)
-            return try updated(present, to: value, whole)
+            return try updated(present, to: value, whole, .update(subresource: request.subresource))
         }.object
     }
 }

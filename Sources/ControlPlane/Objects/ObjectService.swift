@@ -32,6 +32,7 @@ struct ObjectService: Sendable {
         case .node: return Outcome(answer: try await usage(request))
         case .review: return try review(request)
         }
+        try Self.checkFieldManager(request)
         guard request.subresource.isEmpty else { return try await answerSubresource(request) }
         switch request.verb {
         case .get: return Outcome(answer: .stored(try object(of: request), code: 200))

@@ -20,6 +20,8 @@ struct RequestOptions: Sendable {
     var timeoutSeconds: Int64?
     var isDryRun = false
     var fieldManager = ""
+    /// Of server-side apply: whether to take fields from others. Nil where the query does not say.
+    var force: Bool?
     var fieldValidation = FieldValidation.warn
     /// The query as it came, for what only one subresource reads.
     var raw: [String: String]
@@ -54,6 +56,7 @@ struct RequestOptions: Sendable {
         sendInitialEvents = try flag("sendInitialEvents")
         timeoutSeconds = try number("timeoutSeconds")
         fieldManager = query["fieldManager"] ?? ""
+        force = try flag("force")
         if let text = query["dryRun"] {
             guard text == "All" || text.isEmpty else {
                 throw Self.invalidOption("dryRun", text, supported: ["All"])

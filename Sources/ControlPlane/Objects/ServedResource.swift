@@ -31,6 +31,10 @@ struct ServedResource: Sendable, Hashable {
     /// The name in messages: `pods`, `deployments.apps`.
     var qualifiedName: String { Self.qualifiedName(facts) }
 
+    /// Whether `managedFields` are kept from an object's creation on; else from the first apply. Events are many, written
+    /// by the system alone, and gone within the hour.
+    var tracksManagers: Bool { isDurable }
+
     private static func qualifiedName(_ resource: Schema.Resource) -> String {
         resource.kind.group.isEmpty ? resource.plural : "\(resource.plural).\(resource.kind.group)"
     }

@@ -73,6 +73,7 @@ struct APIFrontend: Sendable {
             return try document(path, request)
         }
         var objectRequest = try objectRequest(path, objects, resource, request.method, user)
+        objectRequest.userAgent = request.headers[.userAgent] ?? ""
         measured.verb = objectRequest.verb.rawValue
         measured.resource = resource.plural
         measured.subresource = objects.subresource
@@ -120,7 +121,7 @@ struct APIFrontend: Sendable {
         guard [.create, .update, .patch, .delete, .deletecollection].contains(objectRequest.verb) else { return }
         let contentType = request.headers[.contentType] ?? ""
         if objectRequest.verb == .patch {
-            guard let type = APIRequest.PatchType(rawValue: MediaRange(contentType).type), type != .apply else {
+            guard let type = APIRequest.PatchType(rawValue: MediaRange(contentType).type) else {
                 throw ObjectService.unsupportedPatch
             }
             objectRequest.patchType = type

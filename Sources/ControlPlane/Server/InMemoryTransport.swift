@@ -4,6 +4,8 @@ import KubernetesAPI
 struct InMemoryTransport: APITransport {
     let service: ObjectService
     let user: User
+    /// The name of the part that asks, e.g. `kubelet`: what it writes is booked under it.
+    let manager: String
 
     func send(_ request: APIRequest) async throws -> JSONValue {
         switch try await service.answer(try objectRequest(request)).answer {
@@ -61,7 +63,7 @@ struct InMemoryTransport: APITransport {
             user: user, verb: request.verb, resource: resource,
             namespace: resource.isNamespaced ? request.namespace : "", name: request.name,
             subresource: request.subresource, options: try RequestOptions(options), patchType: request.patchType,
-            body: request.body.map { ObjectRequest.Body(value: $0) })
+            body: request.body.map { ObjectRequest.Body(value: $0) }, userAgent: manager)
     }
 
     private func list(_ page: ObjectPage, _ request: APIRequest) -> JSONValue {

@@ -45,6 +45,18 @@ enum RequestBodyReader {
                 throw APIError.badRequest(
                     "the object provided is unrecognized (must be of type \(kind)): \(error)")
             }
+        case APIRequest.PatchType.apply.rawValue:
+            do {
+                // Mostly it is JSON, which is YAML, too, and sooner read.
+                if bytes.readableBytesView.first == UInt8(ascii: "{"),
+                    let (value, duplicates) = try? JSONParser.parseNotingDuplicates(bytes.readableBytesView)
+                {
+                    return ObjectRequest.Body(value: value, duplicates: duplicates)
+                }
+                return (try YAMLDocuments.read(String(buffer: bytes)).first).map { ObjectRequest.Body(value: $0) }
+            } catch {
+                throw APIError.badRequest("error decoding YAML: \(error)")
+            }
         case AnswerEncoding.protobuf.rawValue:
             do {
                 return ObjectRequest.Body(value: try ProtobufDecoder.decode(Array(bytes.readableBytesView)))

@@ -12,6 +12,9 @@ public enum ReflectorEvent<Object: KubernetesObject>: Sendable {
 /// resourceVersion; goes on from the last one seen when the server ends a watch; lists again after 410 Gone, and once
 /// per `resync` in any case, so that nothing that was missed stays missed.
 ///
+/// `metadata.managedFields` are left out: they are half of an object, nobody here reads them, and a write without them
+/// leaves them as they are.
+///
 /// After an error it waits 0.8 s, doubling up to 30 s, with jitter (client-go's figures). Nothing here polls.
 public struct Reflector<Object: KubernetesObject>: Sendable {
     private let transport: any APITransport
@@ -86,7 +89,7 @@ public struct Reflector<Object: KubernetesObject>: Sendable {
         var request = request
         request.options = options
         while true {
-            let page = try ObjectList<Object>(json: await transport.send(request))
+            let page = try ObjectList<Object>(json: await transport.send(request).withoutManagedFieldsOfItems)
             items += page.items
             guard !page.continueToken.isEmpty else {
                 await deliver(.synced(items))
@@ -139,9 +142,9 @@ public struct Reflector<Object: KubernetesObject>: Sendable {
                 }
                 let version = event.object[path: "metadata", "resourceVersion"]?.stringValue
                 switch event.type {
-                case "ADDED": await deliver(.added(try Object(json: event.object)))
-                case "MODIFIED": await deliver(.modified(try Object(json: event.object)))
-                case "DELETED": await deliver(.deleted(try Object(json: event.object)))
+                case "ADDED": await deliver(.added(try Object(json: event.object.withoutManagedFields)))
+                case "MODIFIED": await deliver(.modified(try Object(json: event.object.withoutManagedFields)))
+                case "DELETED": await deliver(.deleted(try Object(json: event.object.withoutManagedFields)))
                 default: break
                 }
                 if let version { end.position = version }
@@ -155,6 +158,16 @@ public struct Reflector<Object: KubernetesObject>: Sendable {
             if error is JSONTypeError { end.position = nil }
         }
         return end
+    }
+}
+
+extension JSONValue {
+    /// A list with its items as they are without `metadata.managedFields`.
+    fileprivate var withoutManagedFieldsOfItems: JSONValue {
+        guard let items = self["items"]?.arrayValue else { return self }
+        var list = self
+        list["items"] = .array(items.map(\.withoutManagedFields))
+        return list
     }
 }
 

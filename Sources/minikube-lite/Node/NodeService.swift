@@ -79,9 +79,10 @@ struct NodeService {
         node.runtimeVersion = Version.current
         let dns = try ClusterDNS(
             configuration: dnsConfiguration(listenAddresses: runtime.gateways),
-            client: APIClient(transport: controlPlane.transport), logger: logger)
+            client: APIClient(transport: controlPlane.transport(for: "kubelet")), logger: logger)
         let agent = NodeAgent(
-            client: APIClient(transport: controlPlane.transport), runtime: runtime, routing: runtime.routing,
+            client: APIClient(transport: controlPlane.transport(for: "kubelet")), runtime: runtime,
+            routing: runtime.routing,
             configuration: node, logger: logger)
         controlPlane.setLogSource(agent)
         controlPlane.setKubelet(agent)
