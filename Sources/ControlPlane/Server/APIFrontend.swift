@@ -86,6 +86,7 @@ struct APIFrontend: Sendable {
         var answer = try AnswerWriter(format: format, request: objectRequest, now: service.now())
             .answer(outcome.answer)
         answer.warnings = outcome.warnings
+        if let deprecation = resource.served.deprecation { answer.warnings.append(deprecation) }
         return answer
     }
 
@@ -103,6 +104,7 @@ struct APIFrontend: Sendable {
             }
             // All namespaces can be looked at together, but nothing can be made or deleted in all of them.
             let spansNamespaces = resource.isNamespaced && objects.namespace.isEmpty
+            if spansNamespaces, !objects.name.isEmpty { throw APIError.unknownPath }
             guard !spansNamespaces || [.list, .watch].contains(verb) else { throw Self.methodNotAllowed }
             guard resource.isNamespaced || objects.namespace.isEmpty else { throw APIError.unknownPath }
         } else {

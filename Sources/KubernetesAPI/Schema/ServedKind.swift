@@ -47,6 +47,8 @@ extension Schema {
         /// Whether deletion leaves the objects' dependents where the request does not say what becomes of them: the
         /// first version of the API did so (`rest.OrphanDependents`).
         public let orphansDependents: Bool
+        /// What every answer warns of, where Kubernetes asks for another kind to be used.
+        public let deprecation: String?
     }
 }
 
@@ -75,6 +77,7 @@ extension Schema.ServedKind {
         isExpendable = flag("isExpendable")
         storedAs = entry["storedAs"]?.stringValue.flatMap { names[$0]?.kind }
         orphansDependents = flag("orphansDependents")
+        deprecation = entry["deprecation"]?.stringValue
     }
 
     /// The verbs of whole objects, as discovery lists them.
