@@ -27,12 +27,15 @@ enum RequestBodyReader {
         _ bytes: ByteBuffer, contentType: String, kind: String
     ) throws -> ObjectRequest.Body? {
         guard bytes.readableBytes > 0 else { return nil }
-        switch MediaRange(contentType).type {
+        let type = MediaRange(contentType).type
+        switch type {
         case "", "application/json", APIRequest.PatchType.json.rawValue, APIRequest.PatchType.merge.rawValue,
             APIRequest.PatchType.strategic.rawValue:
             do {
                 let (value, duplicates) = try JSONParser.parseNotingDuplicates(bytes.readableBytesView)
                 return ObjectRequest.Body(value: value, duplicates: duplicates)
+            } catch where APIRequest.PatchType(rawValue: type) != nil {
+                throw APIError.badRequest("error decoding patch: \(error)")
             } catch {
                 throw APIError.badRequest(
                     "the object provided is unrecognized (must be of type \(kind)): couldn't get version/kind; "
