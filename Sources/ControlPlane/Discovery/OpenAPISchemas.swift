@@ -7,6 +7,7 @@ struct OpenAPISchemas {
 
     let edition: Edition
     private let schema = Schema.shared
+    private let documentation = SchemaDocumentation.shared
     /// Made so far, by OpenAPI name.
     private(set) var definitions: [String: JSONValue] = [:]
 
@@ -63,22 +64,26 @@ struct OpenAPISchemas {
         var properties = JSONObject()
         var required: [JSONValue] = []
         for field in structure.fields.sorted(by: { $0.name < $1.name }) {
-            properties[field.name] = property(field)
+            properties[field.name] = property(field, of: structure)
             if field.isRequired { required.append(.string(field.name)) }
         }
         var definition: JSONObject = ["type": "object"]
+        if let text = documentation.description(of: structure) { definition["description"] = .string(text) }
         if !required.isEmpty { definition["required"] = .array(required) }
         definition["properties"] = .object(properties)
         if structure.isAtomic { definition["x-kubernetes-map-type"] = "atomic" }
         definitions[name] = .object(definition)
     }
 
-    private mutating func property(_ field: Schema.Field) -> JSONValue {
+    private mutating func property(_ field: Schema.Field, of structure: Schema.Structure) -> JSONValue {
         var property = value(of: field.type)
-        if edition == .v3, property["$ref"] != nil, field.defaultValue != nil || !field.patchStrategies.isEmpty {
+        let description = documentation.description(of: field, in: structure)
+        let hasMore = field.defaultValue != nil || description != nil || !field.patchStrategies.isEmpty
+        if edition == .v3, property["$ref"] != nil, hasMore {
             // Beside `$ref` nothing else counts in OpenAPI 3.0.
             property = ["allOf": [property]]
         }
+        if let description { property["description"] = .string(description) }
         if let standard = field.defaultValue { property["default"] = standard }
         if !field.patchStrategies.isEmpty {
             let order: [Schema.PatchStrategy] = [.merge, .retainKeys, .replace]
