@@ -15,9 +15,12 @@ import Testing
             """)
         let pod = try #require(Schema.shared.structures["core.v1.Pod"])
         #expect(documentation.description(of: pod) == "A pod.")
-        #expect(try documentation.description(of: #require(pod["spec"]), in: pod) == "Its: specification.")
-        #expect(try documentation.description(of: #require(pod["status"]), in: pod) == nil)
-        #expect(try documentation.description(of: #require(pod["kind"]), in: pod) == "The kind of the object.")
+        func said(_ name: String) throws -> String? {
+            documentation.description(of: try #require(pod[name]), in: pod)
+        }
+        #expect(try said("spec") == "Its: specification.")
+        #expect(try said("status") == nil)
+        #expect(try said("kind") == "The kind of the object.")
     }
 
     @Test func `a field that Go inlines is described`() throws {
