@@ -13,6 +13,11 @@ struct Discovery: Sendable {
     let aggregatedCore: JSONValue
     let aggregatedGroups: JSONValue
 
+    /// Groups that only the plain lists name, and without resources. kubectl before 1.22 evicts pods in `drain` only where
+    /// there is a group `policy`, though an eviction is a part of pods; without it, it deletes them. Clients of that age
+    /// do not know the aggregated form.
+    private static let announced = [(group: "policy", version: "v1")]
+
     static func isAggregated(_ range: MediaRange) -> Bool {
         range.isJSON && range.parameters["as"] == "APIGroupDiscoveryList"
             && range.parameters["g"] == "apidiscovery.k8s.io" && range.parameters["v"] == "v2"
@@ -24,7 +29,7 @@ struct Discovery: Sendable {
         var groups: [String: JSONValue] = [:]
         var listed: [JSONValue] = []
         var resources: [String: JSONValue] = [:]
-        for (group, version) in catalogue.groupVersions {
+        for (group, version) in catalogue.groupVersions + Self.announced {
             let served = catalogue.resources.filter { $0.kind.group == group && $0.kind.version == version }
             let groupVersion = group.isEmpty ? version : "\(group)/\(version)"
             resources["\(group)/\(version)"] = [

@@ -34,7 +34,7 @@ enum RequestBodyReader {
             do {
                 let (value, duplicates) = try JSONParser.parseNotingDuplicates(bytes.readableBytesView)
                 return ObjectRequest.Body(value: value, duplicates: duplicates)
-            } catch where APIRequest.PatchType(rawValue: type) != nil {
+            } catch  where APIRequest.PatchType(rawValue: type) != nil {
                 throw APIError.badRequest("error decoding patch: \(error)")
             } catch {
                 throw APIError.badRequest(
