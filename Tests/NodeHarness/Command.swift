@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// What a program that was run to its end has said.
 package struct CommandResult: Sendable, CustomStringConvertible {
@@ -6,6 +7,13 @@ package struct CommandResult: Sendable, CustomStringConvertible {
     package let code: Int32
     package let output: String
     package let errors: String
+
+    package init(command: String, code: Int32, output: String, errors: String) {
+        self.command = command
+        self.code = code
+        self.output = output
+        self.errors = errors
+    }
 
     package var description: String { "\(command)\nexit code \(code)\n\(output)\(errors)" }
     package var lines: [String] { output.split(separator: "\n").map(String.init) }
@@ -30,6 +38,8 @@ package enum Command {
     package struct Timeout: Error, CustomStringConvertible {
         package let description: String
     }
+
+    private static let starting = Mutex(())
 
     /// Runs a program; its output is collected in files, so that no pipe can fill up.
     package static func run(
@@ -57,7 +67,8 @@ package enum Command {
         process.standardInput = inputHandle
         let ended = AsyncStream<Void>.makeStream()
         process.terminationHandler = { _ in ended.continuation.finish() }
-        try process.run()
+        // Foundation's Process crashes now and then where two threads start one at the same time.
+        try starting.withLock { _ in try process.run() }
         let name = ([URL(fileURLWithPath: executable).lastPathComponent] + arguments).joined(separator: " ")
         let pid = process.processIdentifier
         let inTime = await withTaskGroup(of: Bool.self) { group in
