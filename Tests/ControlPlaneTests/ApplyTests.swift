@@ -214,11 +214,35 @@ import Testing
         }
     }
 
-    @Test func applyNeedsLeaveToCreate() async throws {
+    @Test(.enabled(if: TestCluster.hasKubectl, "no kubectl is installed"))
+    func openAPISaysWhatIsOwnedApart() async throws {
+        try await TestCluster.run { cluster in
+            let answer = try await cluster.kubectl(["get", "--raw", "/openapi/v3/api/v1"])
+            let document = try JSONParser.parse(answer.out.utf8)
+            let path = "/api/v1/namespaces/{namespace}/pods/{name}"
+            let types = document["paths"]?[path]?[path: "patch", "requestBody", "content"]?.objectValue?.keys
+            #expect(
+                types.map(Array.init) == [
+                    "application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json",
+                    "application/strategic-merge-patch+json",
+                ])
+            let schemas = document[path: "components", "schemas"]
+            let container = schemas?["io.k8s.api.core.v1.Container"]?["properties"]
+            #expect(container?[path: "ports", "x-kubernetes-list-type"] == "map")
+            #expect(container?[path: "ports", "x-kubernetes-list-map-keys"] == ["containerPort", "protocol"])
+            #expect(container?[path: "command", "x-kubernetes-list-type"] == "atomic")
+            let spec = schemas?["io.k8s.api.core.v1.PodSpec"]?["properties"]
+            #expect(spec?[path: "nodeSelector", "x-kubernetes-map-type"] == "atomic")
+            #expect(
+                schemas?["io.k8s.api.core.v1.SecretKeySelector"]?["x-kubernetes-map-type"] == "atomic")
+        }
+    }
+
+    @Test(.enabled(if: TestCluster.hasKubectl, "no kubectl is installed"))
+    func applyNeedsLeaveToCreate() async throws {
         try await TestCluster.run { cluster in
             let options = ["--as=jane", "--server-side"]
             let map = #"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"k":"1"}}"#
-            guard TestCluster.hasKubectl else { return }
             for arguments in [
                 ["create", "role", "r", "--verb=get,patch", "--resource=configmaps"],
                 ["create", "rolebinding", "r", "--role=r", "--user=jane"],

@@ -98,6 +98,8 @@ struct OpenAPIv3: Sendable {
         }
     }
 
+    /// What a patch may be, by `Content-Type`.
+    private static let patchTypes = [APIRequest.PatchType.apply, .json, .merge, .strategic].map(\.rawValue)
     private static let patchName = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch"
     private static let statusName = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
     private static let writeParameters = ["dryRun", "fieldManager", "fieldValidation"]
@@ -148,7 +150,11 @@ struct OpenAPIv3: Sendable {
             ],
         ]
         if let body {
-            operation["requestBody"] = ["content": content("*/*", body), "required": true]
+            let types = action == "patch" ? patchTypes : ["*/*"]
+            let schema: JSONValue = ["schema": schemas.reference(toDefinition: body)]
+            var bodies = JSONObject()
+            for type in types { bodies[type] = schema }
+            operation["requestBody"] = ["content": .object(bodies), "required": true]
         }
         return .object(operation)
     }
