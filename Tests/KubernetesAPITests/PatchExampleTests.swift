@@ -19,7 +19,8 @@ import Testing
     @Test(arguments: [
         // "Use a strategic merge patch to update a Deployment": a container joins the other.
         Row(
-            object: template(#"{"containers":[{"name":"patch-demo-ctr","image":"nginx"}],"tolerations":[{"key":"a"}]}"#),
+            object: template(
+                #"{"containers":[{"name":"patch-demo-ctr","image":"nginx"}],"tolerations":[{"key":"a"}]}"#),
             patch: template(#"{"containers":[{"name":"patch-demo-ctr-2","image":"redis"}]}"#),
             result: template(
                 #"{"containers":[{"name":"patch-demo-ctr-2","image":"redis"},{"name":"patch-demo-ctr","image":"nginx"}],"tolerations":[{"key":"a"}]}"#
