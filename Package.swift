@@ -31,6 +31,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.20.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -55,12 +56,13 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "KubernetesAPI", "InternetAddress", "LinuxKernel", "Failpoint",
+                "KubernetesAPI", "InternetAddress", "LinuxKernel", "Failpoint", "CZlib",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "X509", package: "swift-certificates"),
@@ -151,6 +153,8 @@ let package = Package(
             cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
+        // Compressed answers.
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         // The demo server of examples/deployment.yaml; part of rootfs/myapp.
         .executableTarget(name: "myapp", swiftSettings: strict, linkerSettings: staticExecutable),
@@ -204,11 +208,15 @@ let package = Package(
         // Run inside a virtual machine, by scripts/test-vm.
         .testTarget(
             name: "VMTests", dependencies: ["PodRuntime", "InternetAddress", "NodeHarness"], swiftSettings: strict),
-        .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI"], swiftSettings: strict),
+        .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI", "Fuzzing"], swiftSettings: strict),
+        // Inputs from Tests/Corpus, changed by a seed.
+        .target(name: "Fuzzing", path: "Tests/Fuzzing", swiftSettings: strict),
         .testTarget(
             name: "ControlPlaneTests",
             dependencies: [
-                "ControlPlane", "InternetAddress", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "ControlPlane", "InternetAddress", "Fuzzing",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -240,7 +240,10 @@ public final class ControlPlane: ServiceLifecycle.Service {
         tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(authority.certificate.utf8)))
         tls.certificateVerification = .optionalVerification
         tls.applicationProtocols = ["http/1.1"]
-        let connection = HTTP1Channel.Configuration(idleTimeout: RequestLimits.idleTime)
+        let limits = configuration.connectionLimits
+        let connection = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionDeadlines(limits)],
+            idleTimeout: RequestLimits.idleTime)
         let builder = try HTTPServerBuilder.tls(.http1(configuration: connection), tlsConfiguration: tls)
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .notice)

@@ -26,6 +26,9 @@ public struct ControlPlaneConfiguration: Sendable {
     /// The domain of Services' names, without a dot at the end.
     public var clusterDomain = "cluster.local"
 
+    /// How long slow clients are waited for.
+    public var connectionLimits = ConnectionLimits()
+
     /// 10.96.0.0/12
     public static let defaultServiceRange = IPRange(IPAddress(.v4, 0x0a60_0000), prefixLength: 12)
 

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Fuzzing
 import KubernetesAPI
 import NIOCore
 import NIOHTTP1

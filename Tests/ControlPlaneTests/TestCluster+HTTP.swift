@@ -6,7 +6,11 @@ import NIOSSL
 
 extension TestCluster {
     /// A client that shows what travels, with the administrator's certificate or without any.
-    func withClient(hasCertificate: Bool = true, _ body: (HTTPClient) async throws -> Void) async throws {
+    ///
+    /// - Parameter decompresses: asks for gzip, and reads it.
+    func withClient(hasCertificate: Bool = true, decompresses: Bool = false, _ body: (HTTPClient) async throws -> Void)
+        async throws
+    {
         var tls = TLSConfiguration.makeClientConfiguration()
         func pem(_ name: String) throws -> [UInt8] {
             [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(directory)/pki/\(name)")))
@@ -18,6 +22,7 @@ extension TestCluster {
         }
         var configuration = HTTPClient.Configuration()
         configuration.tlsConfiguration = tls
+        if decompresses { configuration.decompression = .enabled(limit: .none) }
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
             try await body(client)

@@ -1,5 +1,4 @@
 import KubernetesAPI
-import NIOCore
 
 /// The refusals of the API server, in Kubernetes' words: clients and scripts match on them.
 extension APIError {
@@ -103,6 +102,11 @@ extension APIError {
             code: 500, reason: .internalError, message: "Internal error occurred: \(problem)", details: details)
     }
 
+    /// 504: a body that trickles in.
+    static let requestTooSlow = APIError(
+        code: 504, reason: .timeout,
+        message: "Timeout: request did not complete within the allotted timeout", details: StatusDetails())
+
     static func tooLargeResourceVersion(_ requested: Int64, current: Int64) -> APIError {
         var cause = StatusCause()
         cause.reason = .resourceVersionTooLarge
@@ -114,14 +118,4 @@ extension APIError {
             code: 504, reason: .timeout,
             message: "Timeout: Too large resource version: \(requested), current: \(current)", details: details)
     }
-}
-
-/// Bounds on what a request may bring.
-enum RequestLimits {
-    /// As the Kubernetes API server's (3 MiB).
-    static let bodyBytes = 3 << 20
-    /// Connections at the same time; more wait to be accepted. Far below the usual limit of file descriptors.
-    static let connections = 4096
-    /// After which a connection is closed that asks for nothing, and is not being answered.
-    static let idleTime = TimeAmount.minutes(3)
 }

@@ -35,6 +35,11 @@ struct APIFrontend: Sendable {
         }
         measured.code = Int(response.status.code)
         metrics.count(measured)
+        if response.isWorthCompressing, AcceptedEncodings(request.headers[.acceptEncoding]).gzip {
+            try await compress(response, writer)
+            metrics.observe(measured, started.duration(to: .now))
+            return
+        }
         switch response.body {
         case .bytes(let buffer):
             metrics.observe(measured, started.duration(to: .now))
@@ -183,6 +188,21 @@ struct APIFrontend: Sendable {
         }
         return try documents.answer(
             path, accept: request.headers[.accept] ?? "", ifNoneMatch: request.headers[.ifNoneMatch] ?? "")
+    }
+
+    /// Writes an answer with gzip, part by part.
+    private func compress(_ response: HTTPAnswer, _ writer: consuming ResponseWriter) async throws {
+        var head = response.head(length: nil)
+        head.headerFields[.contentEncoding] = "gzip"
+        head.headerFields.append(HTTPField(name: .vary, value: "Accept-Encoding"))
+        var body = try await writer.writeHead(head)
+        let encoder = try GzipEncoder()
+        for part in response.body.parts {
+            let compressed = try encoder.compress(part)
+            if compressed.readableBytes > 0 { try await body.write(compressed) }
+        }
+        try await body.write(try encoder.compress(ByteBuffer(), isLast: true))
+        try await body.finish(nil)
     }
 
     // MARK: Streams

@@ -10,6 +10,25 @@ struct HTTPAnswer: Sendable {
         case chunks([ByteBuffer], length: Int)
         case watch(ObjectWatch, AnswerFormat)
         case log(AsyncThrowingStream<[UInt8], any Error>)
+
+        /// What is known before the answer begins; nothing of streams.
+        var parts: [ByteBuffer] {
+            switch self {
+            case .bytes(let buffer): [buffer]
+            case .chunks(let chunks, _): chunks
+            case .watch, .log: []
+            }
+        }
+    }
+
+    /// Below this a round trip is not worth the time of two processors.
+    var isWorthCompressing: Bool {
+        guard status == .ok else { return false }
+        switch body {
+        case .bytes(let buffer): return buffer.readableBytes >= RequestLimits.compressedBytes
+        case .chunks(_, let length): return length >= RequestLimits.compressedBytes
+        case .watch, .log: return false
+        }
     }
 
     var status: HTTPResponse.Status
@@ -73,9 +92,23 @@ struct HTTPAnswer: Sendable {
         }
         if retryAfter > 0 { fields[.retryAfter] = String(retryAfter) }
         if let name = HTTPField.Name("Warning") {
-            for warning in warnings { fields.append(HTTPField(name: name, value: "299 - \"\(Self.quoted(warning))\"")) }
+            for warning in Self.truncated(warnings) {
+                fields.append(HTTPField(name: name, value: "299 - \"\(Self.quoted(warning))\""))
+            }
         }
         return HTTPResponse(status: status, headerFields: fields)
+    }
+
+    /// As many as an answer's head may hold, in scalars, as in the Kubernetes API server: where all of them are too long,
+    /// each is cut, and what is still too much is left out.
+    private static func truncated(_ warnings: [String]) -> [String] {
+        let (whole, each) = (4096, 256)
+        guard warnings.reduce(0, { $0 + $1.unicodeScalars.count }) > whole else { return warnings }
+        var left = whole
+        return warnings.map { String($0.unicodeScalars.prefix(each)) }.prefix { warning in
+            left -= warning.unicodeScalars.count
+            return left >= 0
+        }
     }
 
     private static func quoted(_ text: String) -> String {

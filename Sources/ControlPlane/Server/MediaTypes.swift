@@ -130,3 +130,12 @@ struct MediaRange: Sendable, Hashable {
         return String(Substring(bytes))
     }
 }
+
+/// What an `Accept-Encoding` header takes (RFC 9110, section 12.5.3).
+struct AcceptedEncodings: Sendable {
+    let gzip: Bool
+
+    init(_ header: String?) {
+        gzip = MediaRange.preferred(header ?? "").contains { ["gzip", "x-gzip"].contains($0.type) }
+    }
+}

@@ -11,11 +11,15 @@ enum RequestBodyReader {
             throw APIError.bodyTooLarge
         }
         var bytes = ByteBuffer()
-        for try await part in request.body {
-            guard bytes.readableBytes + part.readableBytes <= RequestLimits.bodyBytes else {
-                throw APIError.bodyTooLarge
+        do {
+            for try await part in request.body {
+                guard bytes.readableBytes + part.readableBytes <= RequestLimits.bodyBytes else {
+                    throw APIError.bodyTooLarge
+                }
+                if bytes.readableBytes == 0 { bytes = part } else { bytes.writeImmutableBuffer(part) }
             }
-            if bytes.readableBytes == 0 { bytes = part } else { bytes.writeImmutableBuffer(part) }
+        } catch is RequestTooSlow {
+            throw APIError.requestTooSlow
         }
         return bytes
     }

@@ -19,6 +19,8 @@ public struct JSONParser {
     private var path: [String] = []
     /// Paths of members that stood more than once, e.g. `spec.containers[0].name`; the last one counts.
     private(set) var duplicates: [String] = []
+    /// Bytes that may still go into them: a long path with many members must not become many long paths.
+    private var duplicatesBudget = 64 << 10
 
     private init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
@@ -116,7 +118,7 @@ public struct JSONParser {
             path.append(key)
             let member = try value(depth: depth + 1)
             if object.members.updateValue(member, forKey: key) != nil {
-                duplicates.append(path.joined(separator: ".").replacing(".[", with: "["))
+                noteDuplicate()
             }
             path.removeLast()
             skipSpace()
@@ -129,6 +131,13 @@ public struct JSONParser {
             default: throw failure("expected ',' or '}'")
             }
         }
+    }
+
+    private mutating func noteDuplicate() {
+        guard duplicatesBudget > 0, duplicates.count < 100 else { return }
+        let text = path.joined(separator: ".").replacing(".[", with: "[")
+        duplicatesBudget -= text.utf8.count
+        if duplicatesBudget >= 0 || duplicates.isEmpty { duplicates.append(text) }
     }
 
     private mutating func array(depth: Int) throws(JSONSyntaxError) -> JSONValue {

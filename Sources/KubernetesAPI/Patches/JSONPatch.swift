@@ -2,8 +2,11 @@
 public struct JSONPatch: Sendable, Hashable {
     /// More operations than this are refused (the API server's `maxJSONPatchOperations`).
     public static let maximumOperations = 10_000
-    /// What copies may add to an object together, in values: a short patch must not make a huge object.
-    private static let maximumCopiedValues = 100_000
+    /// What copies may add to an object together, in values and in bytes of text: a short patch must not make a huge
+    /// object.
+    private static let maximumCopy = JSONSize(values: 100_000, bytes: 3 << 20)
+    /// What the values of all operations together may have: who moves a large value back and forth is slow, not us.
+    private static let maximumWork = JSONSize(values: 2_000_000, bytes: 64 << 20)
 
     enum Operation: Sendable, Hashable {
         case add(JSONPointer, JSONValue)
@@ -62,24 +65,33 @@ public struct JSONPatch: Sendable, Hashable {
 
     public func apply(to object: JSONValue) throws(PatchError) -> JSONValue {
         var result = object
-        var copied = 0
+        var copy = Self.maximumCopy
+        var work = Self.maximumWork
         for operation in operations {
             switch operation {
-            case .add(let pointer, let value): try result.add(value, at: pointer, "add")
+            case .add(let pointer, let value):
+                try Self.check(value, at: pointer, &work)
+                try result.add(value, at: pointer, "add")
             case .remove(let pointer): _ = try result.remove(at: pointer, "remove")
-            case .replace(let pointer, let value): try result.replace(at: pointer, with: value)
+            case .replace(let pointer, let value):
+                try Self.check(value, at: pointer, &work)
+                try result.replace(at: pointer, with: value)
             case .move(let source, let pointer):
                 guard !pointer.isInside(source) else {
                     throw PatchError(.inapplicable, "move operation: \(source) cannot go into itself at \(pointer)")
                 }
                 let value = try result.remove(at: source, "move")
+                try Self.check(value, at: pointer, &work)
                 try result.add(value, at: pointer, "move")
             case .copy(let source, let pointer):
                 let value = try result.value(at: source, "copy")
-                copied += value.size
-                guard copied <= Self.maximumCopiedValues else {
-                    throw PatchError(.inapplicable, "copy operations add more than \(Self.maximumCopiedValues) values")
+                guard copy.take(value) != nil else {
+                    throw PatchError(
+                        .inapplicable,
+                        "copy operations add more than \(Self.maximumCopy.values) values, or than "
+                            + "\(Self.maximumCopy.bytes) bytes")
                 }
+                try Self.check(value, at: pointer, &work)
                 try result.add(value, at: pointer, "copy")
             case .test(let pointer, let expected):
                 // A member that is absent passes as null, as with the API server's own library.
@@ -93,6 +105,48 @@ public struct JSONPatch: Sendable, Hashable {
             }
         }
         return result
+    }
+
+    /// Refuses what would make the object deeper than one that can be read, and what takes too long.
+    private static func check(
+        _ value: JSONValue, at pointer: JSONPointer, _ work: inout JSONSize
+    ) throws(PatchError) {
+        guard let depth = work.take(value) else {
+            throw PatchError(.inapplicable, "the operations of the patch move too many values")
+        }
+        guard pointer.parts.count + depth <= JSONParser.maximumDepth else {
+            throw PatchError(
+                .inapplicable, "\(value.typeName) would be more than \(JSONParser.maximumDepth) levels deep")
+        }
+    }
+}
+
+/// A number of values that may still be taken.
+private struct JSONSize {
+    var values: Int
+    var bytes: Int
+
+    /// Takes a value with all that is in it, and tells how deep it is; nil where there is not as much left.
+    mutating func take(_ value: JSONValue) -> Int? {
+        values -= 1
+        guard values >= 0, bytes >= 0 else { return nil }
+        var depth = 0
+        switch value {
+        case .string(let text): bytes -= text.utf8.count
+        case .array(let items):
+            for item in items {
+                guard let inner = take(item) else { return nil }
+                depth = max(depth, inner)
+            }
+        case .object(let object):
+            for (key, member) in object {
+                bytes -= key.utf8.count
+                guard let inner = take(member) else { return nil }
+                depth = max(depth, inner)
+            }
+        default: break
+        }
+        return bytes >= 0 ? depth + 1 : nil
     }
 }
 
@@ -129,15 +183,6 @@ extension JSONValue {
             return left.count == right.count
                 && left.members.allSatisfy { right[$0.key]?.isSame(as: $0.value) ?? false }
         default: return self == other
-        }
-    }
-
-    /// How many values it is made of.
-    fileprivate var size: Int {
-        switch self {
-        case .array(let items): items.reduce(1) { $0 + $1.size }
-        case .object(let object): object.members.values.reduce(1) { $0 + $1.size }
-        default: 1
         }
     }
 
@@ -184,11 +229,15 @@ extension JSONValue {
         switch self {
         case .object(var object):
             guard var member = object[part] else { throw Self.missing(pointer, operation) }
+            // Gives up the other references, so that the change is made in place. Who fails throws the whole away.
+            self = .null
+            object[part] = .null
             try member.changeContainer(of: pointer, operation, at: depth + 1, change)
             object[part] = member
             self = .object(object)
         case .array(var items):
             guard let index = Self.index(part, limit: items.count - 1) else { throw Self.missing(pointer, operation) }
+            self = .null
             try items[index].changeContainer(of: pointer, operation, at: depth + 1, change)
             self = .array(items)
         default: throw Self.missing(pointer, operation)
@@ -205,10 +254,12 @@ extension JSONValue {
         try changeContainer(of: pointer, operation) { container, part in
             switch container {
             case .object(var object):
+                container = .null
                 object[part] = value
                 container = .object(object)
             case .array(var items):
                 guard let index = part == "-" ? items.count : Self.index(part, limit: items.count) else { return false }
+                container = .null
                 items.insert(value, at: index)
                 container = .array(items)
             default: return false
@@ -226,10 +277,12 @@ extension JSONValue {
         try changeContainer(of: pointer, operation) { container, part in
             switch container {
             case .object(var object):
+                container = .null
                 object[part] = nil
                 container = .object(object)
             case .array(var items):
                 guard let index = Self.index(part, limit: items.count - 1) else { return false }
+                container = .null
                 items.remove(at: index)
                 container = .array(items)
             default: return false
@@ -248,10 +301,12 @@ extension JSONValue {
         try changeContainer(of: pointer, "replace") { container, part in
             switch container {
             case .object(var object):
+                container = .null
                 object[part] = value
                 container = .object(object)
             case .array(var items):
                 guard let index = Self.index(part, limit: items.count - 1) else { return false }
+                container = .null
                 items[index] = value
                 container = .array(items)
             default: return false

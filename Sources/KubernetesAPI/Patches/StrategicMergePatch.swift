@@ -49,7 +49,7 @@ public enum StrategicMergePatch {
         var result = original
         if let kept = patch[retainKeys] {
             patch[retainKeys] = nil
-            guard let names = kept.arrayValue?.compactMap(\.stringValue) else {
+            guard let names = kept.arrayValue.map({ Set($0.compactMap(\.stringValue)) }) else {
                 throw PatchError(
                     .malformed, "invalid patch format of $retainKeys directive: expected a list of strings")
             }
@@ -59,7 +59,7 @@ public enum StrategicMergePatch {
         for (key, change) in patch {
             if key.hasPrefix(deleteFromPrimitiveList) {
                 let name = String(key.dropFirst(deleteFromPrimitiveList.count))
-                guard let values = change.arrayValue else {
+                guard let values = change.arrayValue.map({ Set($0) }) else {
                     throw PatchError(.malformed, "invalid value for \(key): expected a list")
                 }
                 if case .array(let items)? = result[name] {
@@ -126,6 +126,7 @@ public enum StrategicMergePatch {
             // What is to be deleted must not be put in order first.
             var present = result[name]?.arrayValue ?? []
             if case .array(let values)? = patch[deleteFromPrimitiveList + name] {
+                let values = Set(values)
                 present.removeAll { values.contains($0) }
             }
             let field = field(name, of: type)
@@ -192,25 +193,31 @@ private struct ListMerge {
     ) throws(PatchError) -> [JSONValue] {
         var result = original
         var changes: [JSONValue] = []
+        var deleted: Set<JSONValue> = []
         var replaces = false
         for item in patch {
             switch item[StrategicMergePatch.directive] {
             case nil, "merge"?: changes.append(item)
             case "replace"?: replaces = true
             case "delete"?:
-                let key = try requiredIdentity(item)
-                result.removeAll { identity($0) == key }
+                deleted.insert(try requiredIdentity(item))
             case let other?: throw PatchError(.malformed, "unknown patch type found: \(other.text)")
             }
         }
         if replaces { return changes.map(StrategicMergePatch.withoutDirectives) }
+        if !deleted.isEmpty { result.removeAll { identity($0).map(deleted.contains) ?? false } }
         if let order { try check(changes, against: order) }
+        var places: [JSONValue: Int] = [:]
+        for (index, item) in result.enumerated() {
+            if let key = identity(item), places[key] == nil { places[key] = index }
+        }
         for change in changes {
             if mergeKey != nil, change.objectValue == nil {
                 throw PatchError(.malformed, "expected a list of objects, found \(change.typeName)")
             }
             let key = try requiredIdentity(change)
-            let index = result.firstIndex { identity($0) == key }
+            let index = places[key]
+            if index == nil { places[key] = result.count }
             guard case .object(let members) = change else {
                 if index == nil { result.append(change) }
                 continue

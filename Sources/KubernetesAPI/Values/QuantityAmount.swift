@@ -72,7 +72,7 @@ extension Quantity.Amount {
             return (.binary(shift: index * 10), .binary)
         }
         guard let first = suffix.utf8.first, first | 0x20 == UInt8(ascii: "e"), suffix.utf8.count > 1,
-            let exponent = Int(suffix.dropFirst()), abs(exponent) < 1 << 31
+            let exponent = Int(suffix.dropFirst()), exponent.magnitude < 1 << 31
         else { return nil }
         return (.decimal(exponent: exponent), .decimalExponent)
     }
@@ -85,11 +85,9 @@ extension Quantity.Amount {
         var value = value
         guard value != 0 else { return 0 }
         if exponent >= 0 {
-            for _ in 0..<min(exponent, 40) {
-                value *= 10
-                if value > Quantity.maximumNanos { return Quantity.maximumNanos }
-            }
-            return value
+            // Asked before each step: what comes in may be near the end of the type's range.
+            for _ in 0..<min(exponent, 40) where value <= Quantity.maximumNanos { value *= 10 }
+            return min(value, Quantity.maximumNanos)
         }
         var isInexact = false
         for _ in 0..<min(-exponent, 60) {

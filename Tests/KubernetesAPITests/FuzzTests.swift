@@ -1,0 +1,154 @@
+import Foundation
+import Fuzzing
+import Testing
+
+@testable import KubernetesAPI
+
+/// Inputs made from the corpus in the repository, the same ones in every run. Nothing may trap or hang, and what is
+/// taken has to come back as it was written. `FUZZ_ROUNDS` makes more of them.
+@Suite(.timeLimit(.minutes(5))) struct FuzzTests {
+    static let rounds = ProcessInfo.processInfo.environment["FUZZ_ROUNDS"].flatMap { Int($0) } ?? 4000
+
+    private func fuzz(_ format: String, _ tokens: [String], seed: UInt64, _ body: ([UInt8]) throws -> Void) throws {
+        var mutator = Mutator(try Corpus(format), tokens: tokens, seed: seed)
+        for _ in 0..<Self.rounds { try body(mutator.next()) }
+    }
+
+    @Test func json() throws {
+        let tokens = ["{", "}", "[", "]", "\"", ":", ",", "\\u", "\\ud83d", "1e", "-", "null", "0", "e999", "\\"]
+        try fuzz("json", tokens, seed: 101) { (bytes: [UInt8]) throws in
+            guard let (value, duplicates) = try? JSONParser.parseNotingDuplicates(bytes) else { return }
+            // By text: 1e3 is written as 1000.
+            let again = try JSONParser.parse(value.bytes)
+            #expect(again.bytes == value.bytes, "\(String(decoding: bytes, as: UTF8.self))")
+            #expect(duplicates.count <= 100)
+            _ = Schema.shared.check(value, kind: Pod.groupVersionKind)
+            // YAML reads no simple key of more than 1,024 characters.
+            guard bytes.count < 1000 else { return }
+            #expect(try YAMLDocuments.read(YAMLText.text(["v": again])) == [["v": again]])
+        }
+    }
+
+    @Test func yaml() throws {
+        let tokens = [
+            "- ", ": ", "&a ", "*a", "<<: ", "? ", "| ", ">-\n", "\n", "\t", "---\n", "!!", "{", "[", "'", "\"", "#",
+        ]
+        try fuzz("yaml", tokens, seed: 102) { (bytes: [UInt8]) throws in
+            guard let documents = try? YAMLDocuments.read(String(decoding: bytes, as: UTF8.self)) else { return }
+            for document in documents {
+                #expect(try YAMLDocuments.read(YAMLText.text(document)) == [document])
+                #expect(try JSONParser.parse(document.bytes) == document)
+            }
+        }
+    }
+
+    @Test func patches() throws {
+        let tokens = [
+            "\"$patch\":\"delete\"", "\"$retainKeys\":[]", "\"$setElementOrder/containers\":[]", "null", "\"-\"",
+            "\"/\"",
+            "{}", "[]", ",", "\"name\":\"a\"", "\"op\":\"move\"", "\"from\":\"/spec\"", "\"path\":\"\"",
+        ]
+        try fuzz("patches", tokens, seed: 103) { (bytes: [UInt8]) throws in
+            guard let entry = try? JSONParser.parse(bytes), let object = entry["object"], let patch = entry["patch"]
+            else { return }
+            let kind = GroupVersionKind(
+                apiVersion: entry["apiVersion"]?.stringValue ?? "", kind: entry["kind"]?.stringValue ?? "")
+            var results = [JSONValue]()
+            // Whatever it says it is, it is tried as each kind of patch.
+            if let result = try? StrategicMergePatch.apply(patch, to: object, kind: kind) { results.append(result) }
+            if let result = try? MergePatch.apply(patch, to: object) { results.append(result) }
+            if let result = try? JSONPatch(patch).apply(to: object) { results.append(result) }
+            for result in results {
+                #expect(try JSONParser.parse(result.bytes) == result)
+                _ = Schema.shared.check(result, kind: kind)
+            }
+        }
+    }
+
+    @Test func selectors() throws {
+        let tokens = ["=", "==", "!=", " in ", " notin ", "(", ")", ",", "!", ">", "<", "\\", ".", "/", " "]
+        try fuzz("selectors", tokens, seed: 104) { (bytes: [UInt8]) throws in
+            let text = String(decoding: bytes, as: UTF8.self)
+            if let matcher = try? LabelMatcher(parsing: text) {
+                #expect(try LabelMatcher(parsing: matcher.description) == matcher, "\(text.debugDescription)")
+                _ = matcher.matches(["a": "1"])
+            }
+            _ = try? FieldMatcher(parsing: text, kind: Pod.groupVersionKind)
+        }
+    }
+
+    @Test func quantities() throws {
+        let tokens = ["e", "E", "Ki", "Ei", "m", "n", ".", "-", "+", "9999999999", "0000000000"]
+        try fuzz("quantities", tokens, seed: 105) { (bytes: [UInt8]) throws in
+            let quantity = Quantity(String(decoding: bytes, as: UTF8.self))
+            guard let parsed = quantity.parsed else { return }
+            let again = Quantity(parsed.canonicalText)
+            #expect(again.parsed?.nanos == parsed.nanos, "\(quantity.text)")
+            _ = (quantity + again).canonical
+            _ = (quantity - again).milliValue
+        }
+    }
+
+    // MARK: Large, and cheap to make
+
+    /// What takes a time that grows with the square of the input's size takes minutes here.
+    @Test(.timeLimit(.minutes(1))) func muchOfTheSameIsNotSlow() throws {
+        let many = 30_000
+        let items: [JSONValue] = (0..<many).map { ["name": .string("n\($0)"), "image": "i"] }
+        let object: JSONValue = ["spec": ["containers": .array(items)], "data": ["k": .string("v")]]
+        let patched = try StrategicMergePatch.apply(
+            ["spec": ["containers": .array(items.reversed())]], to: object, kind: Pod.groupVersionKind)
+        #expect(patched["spec"]?["containers"]?.arrayValue?.count == many)
+        let deleted = try StrategicMergePatch.apply(
+            ["spec": ["containers": .array(items.map { ["$patch": "delete", "name": $0["name"] ?? ""] })]], to: object,
+            kind: Pod.groupVersionKind)
+        #expect(deleted["spec"]?["containers"] == [])
+        let operations: [JSONValue] = (0..<10_000).map { _ in
+            ["op": "add", "path": "/spec/containers/-", "value": 1]
+        }
+        let grown = try JSONPatch(.array(operations)).apply(to: object)
+        #expect(grown["spec"]?["containers"]?.arrayValue?.count == many + 10_000)
+    }
+
+    @Test func aPatchDoesNotGrowAnObjectWithoutBounds() throws {
+        let text = String(repeating: "x", count: 1 << 20)
+        let copies: [JSONValue] = (0..<100).map { ["op": "copy", "from": "/a", "path": .string("/b\($0)")] }
+        #expect(throws: PatchError.self) { try JSONPatch(.array(copies)).apply(to: ["a": .string(text)]) }
+        // Deeper with each operation.
+        let deeper: [JSONValue] = (0..<600).map { depth in
+            ["op": "add", "path": .string(String(repeating: "/a", count: depth + 1)), "value": [:]]
+        }
+        #expect(throws: PatchError.self) { try JSONPatch(.array(deeper)).apply(to: [:]) }
+        _ = try JSONPatch(.array(Array(deeper.prefix(500)))).apply(to: [:])
+        // And by what is moved to the bottom of something deep.
+        let chain = deeper.prefix(300)
+        let other = chain.map { operation -> JSONValue in
+            ["op": "add", "path": .string("/b" + (operation["path"]?.stringValue ?? "").dropFirst(2)), "value": [:]]
+        }
+        let bottom = "/b" + String(repeating: "/a", count: 299) + "/z"
+        let move: JSONValue = ["op": "move", "from": "/a", "path": .string(bottom)]
+        #expect(throws: PatchError.self) { try JSONPatch(.array(chain + other + [move])).apply(to: [:]) }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whatIsWrongInManyPlacesIsSaidInAFew() throws {
+        let key = String(repeating: "k", count: 100_000)
+        let twice = "{\"\(key)\":{" + (0..<50_000).map { "\"a\($0 % 2)\":1" }.joined(separator: ",") + "}}"
+        let (_, duplicates) = try JSONParser.parseNotingDuplicates(twice.utf8)
+        #expect((1...100).contains(duplicates.count))
+        #expect(duplicates.reduce(0) { $0 + $1.utf8.count } < 1 << 20)
+
+        let kind = SubjectAccessReview.groupVersionKind
+        let wrong: JSONValue = ["spec": ["extra": [key: .array(Array(repeating: 1, count: 50_000))]]]
+        let findings = Schema.shared.check(wrong, kind: kind)
+        #expect((1...100).contains(findings.mismatches.count))
+        var unknown = JSONObject()
+        for index in 0..<50_000 { unknown["x\(index)"] = 1 }
+        unknown["spec"] = 1
+        let mixed = Schema.shared.check(.object(unknown), kind: kind)
+        #expect(mixed.unknownFields.count <= 100 && mixed.mismatches.count == 1)
+
+        let containers = JSONValue.array(Array(repeating: [:], count: 50_000))
+        let pod = Schema.shared.check(["spec": ["containers": containers]], kind: Pod.groupVersionKind)
+        #expect(pod.mismatches == ["the object has more than 20000 parts"])
+    }
+}
