@@ -24,17 +24,7 @@ final class ClusterRoleAggregation: Controller {
     /// Works until the task is cancelled.
     func run() async {
         for role in roles.cache.all where role.aggregationRule != nil { queue.add(role.metadata.name) }
-        await queue.run(workers: 1) { [self] name in
-            do {
-                try await sync(name)
-                return .done
-            } catch {
-                if !(error is CancellationError) {
-                    logger.debug("a role is not aggregated yet", metadata: ["name": "\(name)", "error": "\(error)"])
-                }
-                return .failed
-            }
-        }
+        await queue.run(workers: 1, logger: logger, "a role is not aggregated yet") { [self] in try await sync($0) }
     }
 
     private func sync(_ name: String) async throws {

@@ -32,16 +32,7 @@ final class DeploymentController: Controller {
 
     /// Works until the task is cancelled. The informers run elsewhere and are synced before.
     func run() async {
-        await queue.run(workers: 5) { [self] key in
-            do {
-                return try await sync(key)
-            } catch {
-                if !(error is CancellationError) {
-                    logger.debug("deployment not in order yet", metadata: ["key": "\(key)", "error": "\(error)"])
-                }
-                return .failed
-            }
-        }
+        await queue.run(workers: 5, logger: logger, "deployment not in order yet") { [self] in try await sync($0) }
     }
 
     // MARK: What changed

@@ -37,17 +37,7 @@ final class EndpointMirrorController: Sendable {
 
     /// Works until the task is cancelled. The informers run elsewhere and are synced before.
     func run() async {
-        await queue.run(workers: 2) { [self] key in
-            do {
-                try await sync(key)
-                return .done
-            } catch {
-                if !(error is CancellationError) {
-                    logger.debug("endpoints not mirrored yet", metadata: ["key": "\(key)", "error": "\(error)"])
-                }
-                return .failed
-            }
-        }
+        await queue.run(workers: 2, logger: logger, "endpoints not mirrored yet") { [self] in try await sync($0) }
     }
 
     private func sync(_ key: ObjectKey) async throws {

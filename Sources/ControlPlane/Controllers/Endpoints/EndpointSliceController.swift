@@ -34,14 +34,8 @@ final class EndpointSliceController: Sendable {
 
     /// Works until the task is cancelled. The informers run elsewhere and are synced before.
     func run() async {
-        await queue.run(workers: 5) { [self] key in
-            do {
-                try await sync(key)
-                return .done
-            } catch {
-                report(error, key)
-                return .failed
-            }
+        await queue.run(workers: 5, logger: logger, "endpoint slices not in order yet", report: report) { [self] in
+            try await sync($0)
         }
     }
 
@@ -50,8 +44,6 @@ final class EndpointSliceController: Sendable {
         if let error = error as? APIError, error.isConflict || error.isNotFound || error.isNamespaceTerminating {
             return
         }
-        if error is CancellationError { return }
-        logger.debug("endpoint slices not in order yet", metadata: ["key": "\(key)", "error": "\(error)"])
         guard let service = services.cache[key] else { return }
         events.record(
             service, .warning, reason: ControllerReason.failedToUpdateEndpointSlices,

@@ -36,14 +36,8 @@ final class EndpointsController: Sendable {
 
     /// Works until the task is cancelled. The informers run elsewhere and are synced before.
     func run() async {
-        await queue.run(workers: 2) { [self] key in
-            do {
-                try await sync(key)
-                return .done
-            } catch {
-                report(error, key)
-                return .failed
-            }
+        await queue.run(workers: 2, logger: logger, "endpoints not in order yet", report: report) { [self] in
+            try await sync($0)
         }
     }
 
@@ -51,8 +45,6 @@ final class EndpointsController: Sendable {
         if let error = error as? APIError, error.isConflict || error.isNotFound || error.isNamespaceTerminating {
             return
         }
-        if error is CancellationError { return }
-        logger.debug("endpoints not in order yet", metadata: ["key": "\(key)", "error": "\(error)"])
         guard let service = services.cache[key] else { return }
         events.record(
             service, .warning, reason: ControllerReason.failedToUpdateEndpoint,

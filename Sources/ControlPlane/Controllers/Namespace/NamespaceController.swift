@@ -32,16 +32,7 @@ final class NamespaceController: Controller {
 
     /// Works until the task is cancelled.
     func run() async {
-        await queue.run(workers: 4) { [self] name in
-            do {
-                return try await sync(name)
-            } catch {
-                if !(error is CancellationError) {
-                    logger.debug("namespace not empty yet", metadata: ["name": "\(name)", "error": "\(error)"])
-                }
-                return .failed
-            }
-        }
+        await queue.run(workers: 4, logger: logger, "namespace not empty yet") { [self] in try await sync($0) }
     }
 
     private func sync(_ name: String) async throws -> WorkQueue<String>.Outcome {

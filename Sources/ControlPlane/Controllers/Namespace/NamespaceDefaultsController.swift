@@ -39,17 +39,7 @@ final class NamespaceDefaultsController: Controller {
 
     /// Works until the task is cancelled.
     func run() async {
-        await queue.run(workers: 2) { [self] name in
-            do {
-                try await sync(name)
-                return .done
-            } catch {
-                if !(error is CancellationError) {
-                    logger.debug("namespace not furnished yet", metadata: ["name": "\(name)", "error": "\(error)"])
-                }
-                return .failed
-            }
-        }
+        await queue.run(workers: 2, logger: logger, "namespace not furnished yet") { [self] in try await sync($0) }
     }
 
     private func sync(_ name: String) async throws {

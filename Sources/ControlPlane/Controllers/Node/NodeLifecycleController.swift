@@ -49,16 +49,7 @@ final class NodeLifecycleController: Controller {
 
     /// Works until the task is cancelled.
     func run() async {
-        await queue.run { [self] name in
-            do {
-                return try await sync(name)
-            } catch {
-                if !(error is CancellationError) {
-                    logger.debug("node not looked after yet", metadata: ["name": "\(name)", "error": "\(error)"])
-                }
-                return .failed
-            }
-        }
+        await queue.run(logger: logger, "node not looked after yet") { [self] in try await sync($0) }
     }
 
     private func nodeChanged(_ change: ObjectChange<Node>) {

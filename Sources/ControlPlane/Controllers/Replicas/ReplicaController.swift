@@ -35,17 +35,8 @@ final class ReplicaController<Owner: ReplicaOwner>: Controller {
 
     /// Works until the task is cancelled. The informers run elsewhere and are synced before.
     func run() async {
-        await queue.run(workers: 5) { [self] key in
-            do {
-                return try await sync(key)
-            } catch {
-                if !(error is CancellationError) {
-                    logger.debug(
-                        "replicas not in order yet",
-                        metadata: ["kind": "\(Owner.groupVersionKind.kind)", "key": "\(key)", "error": "\(error)"])
-                }
-                return .failed
-            }
+        await queue.run(workers: 5, logger: logger, "\(Owner.groupVersionKind.kind) not in order yet") { [self] in
+            try await sync($0)
         }
     }
 

@@ -52,16 +52,7 @@ final class Scheduler: Controller {
     /// Decisions are made one at a time, under a lock; several workers let one pod's binding be written while the
     /// next is decided.
     func run() async {
-        await queue.run(workers: 16) { [self] key in
-            do {
-                return try await schedule(key)
-            } catch {
-                if !(error is CancellationError) {
-                    logger.debug("pod not bound yet", metadata: ["key": "\(key)", "error": "\(error)"])
-                }
-                return .failed
-            }
-        }
+        await queue.run(workers: 16, logger: logger, "pod not bound yet") { [self] in try await schedule($0) }
     }
 
     // MARK: What changed

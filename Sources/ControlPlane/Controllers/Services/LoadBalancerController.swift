@@ -32,17 +32,7 @@ final class LoadBalancerController: Sendable {
 
     /// Works until the task is cancelled. One at a time: who has a port is decided from what the others have.
     func run() async {
-        await queue.run { [self] key in
-            do {
-                try await sync(key)
-                return .done
-            } catch {
-                if !(error is CancellationError) {
-                    logger.debug("load balancer not in order yet", metadata: ["key": "\(key)", "error": "\(error)"])
-                }
-                return .failed
-            }
-        }
+        await queue.run(logger: logger, "load balancer not in order yet") { [self] in try await sync($0) }
     }
 
     private func serviceChanged(_ change: ObjectChange<Service>) {
