@@ -21,11 +21,11 @@ run: ## From a fresh machine to three ready replicas: build, start the node, app
 
 test: ## All four tiers, with one line of counts at the end
 	@$(python)
-	scripts/test unit privileged e2e vm
+	scripts/test unit fuzz privileged e2e vm
 
 test-unit: ## Tests that run on any machine, without root
 	@$(python)
-	scripts/test unit
+	scripts/test unit fuzz
 
 test-privileged: ## Tests with real namespaces, cgroups and networks on this machine; need root
 	@$(python)

@@ -10,7 +10,7 @@ import Testing
         #expect(entries.count > 25 && Schema.shared.served.count == entries.count)
         let known: Set<String> = [
             "type", "origin", "subresources", "generation", "selectableFields", "readableBy", "writableBy",
-            "isExpendable", "storedAs", "orphansDependents",
+            "isExpendable", "storedAs", "orphansDependents", "deprecation",
         ]
         for (entry, kind) in zip(entries, Schema.shared.served) {
             let name = kind.resource.kind.description

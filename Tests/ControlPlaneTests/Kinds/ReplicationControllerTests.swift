@@ -124,7 +124,10 @@ import Testing
             let client = cluster.client
             let made = try await client.create(controller(replicas: 0))
             var pod = Sample.pod("kept")
-            pod.metadata.ownerReferences = [made.controllerReference]
+            // Its own, but not one that it counts: with no replicas it would end it.
+            var owner = made.controllerReference
+            owner.controller = false
+            pod.metadata.ownerReferences = [owner]
             pod.metadata.finalizers = ["example.com/hold"]
             _ = try await client.create(pod)
             try await client.delete(ReplicationController.self, "web", namespace: "default")

@@ -58,7 +58,9 @@ struct Scenario: Sendable {
         var transcript = Transcript()
         for (index, command) in commands.enumerated() {
             func file(_ name: String) throws -> String {
-                String(decoding: try Data(contentsOf: URL(fileURLWithPath: "\(folder)/step.\(index).\(name)")), as: UTF8.self)
+                String(
+                    decoding: try Data(contentsOf: URL(fileURLWithPath: "\(folder)/step.\(index).\(name)")),
+                    as: UTF8.self)
             }
             let code = Int32(try file("code").trimmingCharacters(in: .whitespacesAndNewlines)) ?? -1
             transcript.append(
