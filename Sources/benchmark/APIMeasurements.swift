@@ -23,14 +23,8 @@ struct APIMeasurements: Sendable {
         let load = try APILoad(server: cluster.server, token: try await token())
         defer { load.remove() }
         var figures = [try Figure.syncs(beside: database)]
-        for connections in Self.connections {
-            figures.append(
-                try await rate("create, \(Self.words(connections))") { run in
-                    try await load.run(.create(prefix: "c\(connections)-\(run)"), connections, seconds)
-                })
-        }
         try await fill()
-        figures.append(try memory("node's RSS, \(objects) and more objects of 1 KiB"))
+        figures.append(try memory("node's RSS, \(objects) objects of 1 KiB"))
         for connections in Self.connections {
             figures.append(
                 try await rate("get, \(Self.words(connections))") { _ in
@@ -46,6 +40,13 @@ struct APIMeasurements: Sendable {
         figures.append(try await list(load))
         figures += try await fanOut()
         figures.append(try await growth(load))
+        // Last: how many objects they leave depends on how fast they are.
+        for connections in Self.connections {
+            figures.append(
+                try await rate("create, \(Self.words(connections))") { run in
+                    try await load.run(.create(prefix: "c\(connections)-\(run)"), connections, seconds)
+                })
+        }
         for figure in figures { progress("\(figure.name): \(Figure.text(figure.median)) \(figure.unit)") }
         return figures
     }
@@ -97,7 +98,7 @@ struct APIMeasurements: Sendable {
         return Figure(name: name, unit: "MB", samples: [kilobytes / 1024])
     }
 
-    /// The whole namespace in one answer.
+    /// All objects in one answer, each compared with a selector.
     private func list(_ load: APILoad) async throws -> Figure {
         var samples: [Double] = []
         for _ in 0..<Self.runs {
