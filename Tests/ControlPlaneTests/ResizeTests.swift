@@ -19,8 +19,11 @@ import Testing
 
     @Test func anUpdateOfTheSubresourceChangesResourcesOnly() async throws {
         try await TestCluster.run { cluster in
-            var pod = try await cluster.client.create(pod())
-            #expect(pod.metadata.generation == 1)
+            let created = try await cluster.client.create(pod())
+            #expect(created.metadata.generation == 1)
+            var pod = created
+            // Whatever the version: the scheduler writes, too.
+            pod.metadata.resourceVersion = ""
             pod.spec.containers[0].resources.limits["cpu"] = "1"
             pod.metadata.labels["app"] = "other"
             pod.status.phase = .running
@@ -31,7 +34,7 @@ import Testing
             #expect(resized.status.phase == .pending)
             // Again from the version before: somebody else may have changed it since.
             let stale = await #expect(throws: APIError.self) {
-                try await cluster.client.update(pod, subresource: "resize")
+                try await cluster.client.update(created, subresource: "resize")
             }
             #expect(stale?.isConflict == true)
         }

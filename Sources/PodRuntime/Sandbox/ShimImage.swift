@@ -18,8 +18,21 @@ struct ShimImage: Sendable {
                 if count == 0 { throw SystemError(call: "sendfile", object: path, errno: EIO) }
                 left -= count
             }
-            try copy.seal()
+            try Self.seal(copy)
             return copy
         }
+    }
+
+    /// The kernel refuses to seal pages that it holds for a moment itself (it waits 150 ms for them, no more), as it may
+    /// on a machine short of CPU.
+    private static func seal(_ copy: FileDescriptor) throws(SystemError) {
+        for _ in 1..<20 {
+            do throws(SystemError) {
+                return try copy.seal()
+            } catch  where error.errno == EBUSY {
+                continue
+            }
+        }
+        try copy.seal()
     }
 }

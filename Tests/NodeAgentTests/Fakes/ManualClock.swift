@@ -73,7 +73,12 @@ final class ManualClock: Clock, Sendable {
 
     /// Returns once someone sleeps for exactly this long from now on.
     func sleeper(for duration: Duration) async {
-        await waiting { $0.contains(duration) }
+        await sleepers(1, for: duration)
+    }
+
+    /// Returns once so many sleep for exactly this long from now on.
+    func sleepers(_ count: Int, for duration: Duration) async {
+        await waiting { left in left.count { $0 == duration } >= count }
     }
 
     private func waiting(_ isMet: @escaping @Sendable ([Duration]) -> Bool) async {
