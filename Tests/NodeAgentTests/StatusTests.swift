@@ -41,6 +41,22 @@ struct StatusTests {
         PodStatusDerivation(facts: facts, previous: previous, nodeAddresses: ["192.0.2.1"], now: 103 * second).status()
     }
 
+    @Test func howVolumesWereMounted() {
+        var pod = Pod.test(containers: ["a", "b"])
+        var mount = VolumeMount()
+        mount.name = "v"
+        mount.mountPath = "/v"
+        pod.spec.containers[0].volumeMounts = [mount]
+        mount.readOnly = true
+        pod.spec.containers[0].volumeMounts.append(mount)
+        pod.spec.containers[1].volumeMounts = [mount]
+        let statuses = Self.status(Self.facts(pod, ["a": .running])).containerStatuses
+        #expect(statuses[0].volumeMounts.map(\.mountPath) == ["/v", "/v"])
+        #expect(statuses[0].volumeMounts.map(\.readOnly) == [false, true])
+        #expect(statuses[0].volumeMounts.map(\.recursiveReadOnly) == [nil, .disabled])
+        #expect(statuses[1].volumeMounts.isEmpty, "it has not been started")
+    }
+
     @Test func phases() {
         let table: [(RestartPolicy, [String: State], PodPhase)] = [
             (.always, [:], .pending),

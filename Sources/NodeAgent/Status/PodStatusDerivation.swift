@@ -89,6 +89,7 @@ struct PodStatusDerivation {
         if let id = known.latest?.id, !id.isEmpty { status.containerID = Self.containerID(id) }
         status.allocatedResources = container.resources.requests
         status.resources = known.isRunning ? known.latest?.requirements ?? container.resources : container.resources
+        if known.latest != nil { status.volumeMounts = container.volumeMounts.map(Self.mounted) }
         status.started = known.isRunning && known.hasStarted
         if let previous = known.previous { status.lastState.terminated = terminated(previous) }
 
@@ -109,6 +110,16 @@ struct PodStatusDerivation {
             status.state.terminated = terminated(latest)
             status.ready = isInit && !container.isSidecar && latest.end?.code == 0
         }
+        return status
+    }
+
+    /// How a volume was mounted: what is mounted below a read-only one stays as it is (KEP-3857).
+    private static func mounted(_ mount: KubernetesAPI.VolumeMount) -> VolumeMountStatus {
+        var status = VolumeMountStatus()
+        status.name = mount.name
+        status.mountPath = mount.mountPath
+        status.readOnly = mount.readOnly
+        if mount.readOnly { status.recursiveReadOnly = .disabled }
         return status
     }
 
