@@ -5,10 +5,12 @@ import KubernetesAPI
 /// pressure.
 extension ObjectService {
     /// Checks that the object may be made and completes it.
-    func admit(_ value: JSONValue, _ request: ObjectRequest) async throws -> JSONValue {
-        try checkNamespaceAccepts(request, name: value[path: "metadata", "name"]?.stringValue ?? "")
+    ///
+    /// - Parameter name: what it is called in refusals.
+    func admit(_ value: JSONValue, _ request: ObjectRequest, called name: String) async throws -> JSONValue {
+        try checkNamespaceAccepts(request, name: name)
         guard request.resource.plural == "pods" else { return value }
-        return try admitPod(try await admitAccount(value, request), request)
+        return try admitPod(try await admitAccount(value, request, called: name), request, called: name)
     }
 
     private func checkNamespaceAccepts(_ request: ObjectRequest, name: String) throws(APIError) {
@@ -33,10 +35,12 @@ extension ObjectService {
         }
     }
 
-    private func admitPod(_ value: JSONValue, _ request: ObjectRequest) throws(APIError) -> JSONValue {
+    private func admitPod(
+        _ value: JSONValue, _ request: ObjectRequest, called name: String
+    ) throws(APIError) -> JSONValue {
         var pod = value
         var spec = pod["spec"]?.objectValue ?? JSONObject()
-        try admitPriority(of: &spec, request, name: pod[path: "metadata", "name"]?.stringValue ?? "")
+        try admitPriority(of: &spec, request, name: name)
         spec["tolerations"] = .array(
             Self.tolerations(
                 spec["tolerations"]?.arrayValue ?? [],

@@ -35,7 +35,9 @@ extension ObjectService {
             let managed = newManagedFields(of: defaulted.json, request, booking)
             // Likewise: the user is not warned about that.
             let remarks = defaulted.object.map { Validation.warnings(for: $0) } ?? []
-            var prepared = try await admit(defaulted.json, request)
+            // What is refused has no name yet, if it is to get one.
+            var prepared = try await admit(
+                defaulted.json, request, called: generatesName ? metadata.generateName : metadata.name)
             var ticket: ServiceTicket?
             defer { if let ticket { settle(ticket) } }
             if let service = defaulted.object as? Service {

@@ -121,6 +121,10 @@ extension ObjectService {
                     request.resource, request.name, "pod \(request.name) is being deleted, cannot be assigned to a host"
                 )
             }
+            guard pod[path: "spec", "schedulingGates"]?.arrayValue?.isEmpty ?? true else {
+                throw APIError.conflict(
+                    request.resource, request.name, "pod \(request.name) has non-empty .spec.schedulingGates")
+            }
             let assigned = pod[path: "spec", "nodeName"]?.stringValue ?? ""
             guard assigned.isEmpty else {
                 throw APIError.conflict(
@@ -132,7 +136,8 @@ extension ObjectService {
             var conditions = status["conditions"]?.arrayValue ?? []
             conditions.removeAll { $0["type"] == "PodScheduled" }
             conditions.append([
-                "type": "PodScheduled", "status": "True", "lastProbeTime": nil, "lastTransitionTime": time.json,
+                "type": "PodScheduled", "observedGeneration": pod[path: "metadata", "generation"] ?? 1,
+                "status": "True", "lastProbeTime": nil, "lastTransitionTime": time.json,
             ])
             status["conditions"] = .array(conditions)
             pod["status"] = status
@@ -155,7 +160,7 @@ extension ObjectService {
 
     private func log(_ request: ObjectRequest) async throws -> ObjectAnswer {
         let pod = try object(of: request.onWholeObject).value
-        var query = try Self.logQuery(request.options.raw)
+        var query = try Self.logQuery(request)
         query.container = try Self.container(query.container, of: pod, request)
         guard !(pod[path: "spec", "nodeName"]?.stringValue ?? "").isEmpty else {
             return .log(AsyncThrowingStream { $0.finish() })  // nothing can have been written yet
@@ -167,12 +172,20 @@ extension ObjectService {
         return .log(try await source.logs(namespace: request.namespace, pod: request.name, options: query))
     }
 
-    private static func logQuery(_ raw: [String: String]) throws(APIError) -> PodLogQuery {
+    /// The query, checked as `ValidatePodLogOptions` does.
+    private static func logQuery(_ request: ObjectRequest) throws(APIError) -> PodLogQuery {
+        let raw = request.options.raw
         var query = PodLogQuery()
-        func number(_ name: String) throws(APIError) -> Int64? {
+        var errors = FieldErrors()
+        func number(_ name: String, atLeast least: Int64) throws(APIError) -> Int64? {
             guard let text = raw[name], !text.isEmpty else { return nil }
-            guard let value = Int64(text), value >= 0 else {
-                throw .badRequest("\(name): Invalid value: \"\(text)\": has to be a number of at least 0")
+            guard let value = Int64(text) else {
+                throw .badRequest("\(name): Invalid value: \"\(text)\": has to be a number")
+            }
+            if value < least {
+                errors.invalid(
+                    FieldPath(name), value,
+                    least == 0 ? "must be greater than or equal to 0" : "must be greater than 0")
             }
             return value
         }
@@ -180,19 +193,23 @@ extension ObjectService {
         query.follow = raw["follow"] == "true"
         query.previous = raw["previous"] == "true"
         query.timestamps = raw["timestamps"] == "true"
-        query.tailLines = try number("tailLines")
-        query.sinceSeconds = try number("sinceSeconds")
-        query.limitBytes = try number("limitBytes")
+        query.tailLines = try number("tailLines", atLeast: 0)
+        query.sinceSeconds = try number("sinceSeconds", atLeast: 1)
+        query.limitBytes = try number("limitBytes", atLeast: 1)
         if let text = raw["sinceTime"], !text.isEmpty {
             do {
                 query.sinceTime = try Timestamp(json: .string(text))
             } catch {
                 throw .badRequest("sinceTime: Invalid value: \(error)")
             }
-            guard query.sinceSeconds == nil else {
-                throw .badRequest("at most one of `sinceTime` or `sinceSeconds` may be specified")
+            if query.sinceSeconds != nil {
+                // The API server names no field here.
+                errors.forbidden(
+                    FieldPath("sinceTime"), "at most one of `sinceTime` or `sinceSeconds` may be specified")
             }
         }
+        let kind = GroupVersionKind(group: "", version: "v1", kind: "PodLogOptions")
+        if let refusal = errors.refusal(of: kind, name: request.name) { throw refusal }
         return query
     }
 

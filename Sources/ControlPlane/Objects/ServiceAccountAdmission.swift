@@ -9,14 +9,16 @@ extension ObjectService {
     /// namespace.
     private static let patience = TimeAmount.seconds(2)
 
-    func admitAccount(_ value: JSONValue, _ request: ObjectRequest) async throws -> JSONValue {
+    func admitAccount(
+        _ value: JSONValue, _ request: ObjectRequest, called podName: String
+    ) async throws -> JSONValue {
         var pod = value
         var spec = pod["spec"]?.objectValue ?? JSONObject()
         let given = [spec["serviceAccountName"], spec["serviceAccount"]].compactMap { $0?.stringValue }
         let name = given.first { !$0.isEmpty } ?? "default"
         guard let stored = try await account(ObjectKey(namespace: request.namespace, name: name)) else {
             throw APIError.forbidden(
-                request.resource, pod[path: "metadata", "name"]?.stringValue ?? "",
+                request.resource, podName,
                 because: "error looking up service account \(request.namespace)/\(name): "
                     + "serviceaccount \(name.quoted) not found")
         }

@@ -14,6 +14,13 @@ extension Pod: DefaultedObject {
         status = PodStatus()
         status.phase = .pending
         status.qosClass = spec.qosClass
+        guard !spec.schedulingGates.isEmpty else { return }
+        var gated = PodCondition()
+        gated.type = .podScheduled
+        gated.status = .false
+        gated.reason = "SchedulingGated"
+        gated.message = "Scheduling is blocked due to non-empty scheduling gates"
+        status.conditions = [gated]
     }
 }
 

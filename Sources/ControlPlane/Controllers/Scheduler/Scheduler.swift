@@ -206,6 +206,7 @@ final class Scheduler: Controller {
         condition.status = .true
         condition.reason = ControllerReason.preemptionByScheduler
         condition.message = "\(Self.name): preempting to accommodate a higher priority pod"
+        condition.observedGeneration = victim.metadata.generation
         condition.lastTransitionTime = time.now
         let patch: JSONValue = [
             "metadata": ["uid": .string(victim.metadata.uid)], "status": ["conditions": [condition.json]],
@@ -224,7 +225,9 @@ final class Scheduler: Controller {
         condition.status = .false
         condition.reason = ControllerReason.unschedulable
         condition.message = misfit.message
-        condition.lastTransitionTime = present?.status == .false ? present?.lastTransitionTime : time.now
+        condition.observedGeneration = pod.metadata.generation
+        let isTurn = present?.status != .false || present?.lastTransitionTime == nil
+        condition.lastTransitionTime = isTurn ? time.now : present?.lastTransitionTime
         let nominated = misfit.nominatedNode ?? ""
         guard condition != present || pod.status.nominatedNodeName != nominated else { return }
         pod.status.nominatedNodeName = nominated
