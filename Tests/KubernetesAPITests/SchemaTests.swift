@@ -79,7 +79,7 @@ import Testing
         ),
         (
             #"{"spec":{"template":{"spec":{"containers":[{"env":[{"name":"A","value":5}]}]}}}}"#,
-            "json: cannot unmarshal number 5 into Go struct field "
+            "json: cannot unmarshal number into Go struct field "
                 + "EnvVar.spec.template.spec.containers[0].env[0].value of type string"
         ),
         (

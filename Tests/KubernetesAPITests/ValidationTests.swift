@@ -197,6 +197,7 @@ import Testing
             ),
             (#""livenessProbe":{"grpc":{"port":1}}"#, "livenessProbe.grpc"),
             (#""volumeDevices":[{"name":"d","devicePath":"/d"}]"#, "volumeDevices"),
+            (#""tty":true"#, "tty"),
         ] {
             let status = try #require(try refusal(Pod.self, pod(container)))
             #expect(status.details?.causes.map(\.field) == ["spec.containers[0].\(path)"])
@@ -247,6 +248,7 @@ import Testing
             "spec.dnsPolicy: Unsupported value: \"Sometimes\": supported values: \"ClusterFirst\", \"ClusterFirstWithHostNet\", \"Default\", \"None\""
         ),
         (#","runtimeClassName":"gvisor""#, "spec.runtimeClassName: Forbidden: not supported by minikube-lite"),
+        (#","hostUsers":false"#, "spec.hostUsers: Forbidden: user namespaces are not supported by minikube-lite"),
         (#","initContainers":[{"name":"c","image":"i"}]"#, "spec.initContainers[0].name: Duplicate value: \"c\""),
     ])
     func pods(spec: String, message: String) throws {
@@ -299,6 +301,20 @@ import Testing
                 == "Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must "
                 + "start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used "
                 + "for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')")
+    }
+
+    @Test func finalizersAndOwnersHaveTheirForm() throws {
+        let status = try #require(
+            try refusal(
+                ConfigMap.self,
+                #"{"metadata":{"namespace":"d","name":"n","finalizers":["orphan","example.com/x","mine"],"#
+                    + #""ownerReferences":[{"apiVersion":"v1","kind":"Event","name":"e","uid":"u"}]}}"#))
+        let causes = status.details?.causes ?? []
+        #expect(causes.map(\.field) == ["metadata.ownerReferences[0]", "metadata.finalizers[2]"])
+        #expect(causes.first?.message.hasSuffix("/v1, Kind=Event is disallowed from being an owner") == true)
+        #expect(
+            causes.last?.message
+                == "Invalid value: \"mine\": name is neither a standard finalizer name nor is it fully qualified")
     }
 
     @Test func aLargeConfigMapIsTooLong() throws {

@@ -163,8 +163,12 @@ private struct StructureCheck {
     private mutating func mismatch(_ json: JSONValue, _ type: Schema.TypeReference, owner: String) {
         guard canNote || findings.mismatches.isEmpty else { return }
         let found =
-            switch json {
-            case .integer, .number: "number \(json.text)"
+            switch (json, type) {
+            // Which number it is matters only where it is a number out of range.
+            case (.integer, .scalar(.int32)), (.integer, .scalar(.int64)), (.number, .scalar(.int32)),
+                (.number, .scalar(.int64)), (.integer, .scalar(.double)), (.number, .scalar(.double)):
+                "number \(json.text)"
+            case (.integer, _), (.number, _): "number"
             default: json.typeName
             }
         note(

@@ -92,6 +92,14 @@ extension Container {
             } else if !volumeNames.contains(mount.name) {
                 errors.notFound(path.child("name"), mount.name)
             }
+            if let propagation = mount.mountPropagation {
+                let path = path.child("mountPropagation")
+                errors.requireKnown(path, propagation, of: [.bidirectional, .hostToContainer, .none])
+                if propagation == .bidirectional, securityContext?.privileged != true {
+                    errors.forbidden(
+                        path, "Bidirectional mount propagation is available only to privileged containers")
+                }
+            }
             if mount.mountPath.isEmpty { errors.required(path.child("mountPath")) }
             if !mountPaths.insert(mount.mountPath).inserted {
                 errors.invalid(path.child("mountPath"), mount.mountPath, "must be unique")
@@ -109,7 +117,7 @@ extension Container {
 }
 
 extension EnvVar {
-    private static let fieldPaths: Set<String> = [
+    private static let fieldPaths = [
         "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
         "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
     ]
@@ -133,14 +141,7 @@ extension EnvVar {
         } else if count > 1 {
             errors.invalid(path, "", "may not have more than one field specified at a time")
         }
-        if let field = source.fieldRef {
-            let path = path.child("fieldRef")
-            if field.fieldPath.isEmpty {
-                errors.required(path.child("fieldPath"))
-            } else if !Self.fieldPaths.contains(field.fieldPath), !Self.isSubscript(field.fieldPath) {
-                errors.notSupported(path.child("fieldPath"), field.fieldPath, Array(Self.fieldPaths))
-            }
-        }
+        source.fieldRef?.validate(of: Self.fieldPaths, at: path.child("fieldRef"), into: &errors)
         if let key = source.configMapKeyRef {
             errors.requireKey(path.child("configMapKeyRef"), name: key.name, key: key.key)
         }
@@ -151,10 +152,47 @@ extension EnvVar {
             resource.validate(at: path.child("resourceFieldRef"), into: &errors)
         }
     }
+}
 
-    /// `metadata.labels['key']` or `metadata.annotations['key']`.
-    private static func isSubscript(_ path: String) -> Bool {
-        ["metadata.labels['", "metadata.annotations['"].contains { path.hasPrefix($0) } && path.hasSuffix("']")
+extension ObjectFieldSelector {
+    /// What version 1 knows of a pod, some of it nowhere supported (`ConvertDownwardAPIFieldLabel`).
+    private static let labels: Set<String> = [
+        "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid",
+        "spec.nodeName", "spec.restartPolicy", "spec.serviceAccountName", "spec.schedulerName", "status.phase",
+        "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
+    ]
+
+    /// `validateObjectFieldSelector`.
+    /// - Parameter supported: the paths that can be asked for where this is, besides single labels and annotations.
+    func validate(of supported: [String], at path: FieldPath, into errors: inout FieldErrors) {
+        guard !fieldPath.isEmpty else { return errors.required(path.child("fieldPath")) }
+        func unconvertible(_ problem: String) {
+            errors.invalid(path.child("fieldPath"), fieldPath, "error converting fieldPath: \(problem)")
+        }
+        guard apiVersion.isEmpty || apiVersion == "v1" else {
+            return unconvertible("unsupported pod version: \(apiVersion)")
+        }
+        if let (field, key) = subscripted {
+            guard Self.labels.contains(field) else { return unconvertible("field label not supported: \(field)") }
+            switch field {
+            case "metadata.annotations":
+                errors.invalid(path, key.lowercased(), NameRules.qualifiedName(key.lowercased()))
+            case "metadata.labels": errors.invalid(path, key, NameRules.qualifiedName(key))
+            default: errors.invalid(path, field, "does not support subscript")
+            }
+        } else if !Self.labels.contains(fieldPath) {
+            unconvertible("field label not supported: \(fieldPath)")
+        } else if !supported.contains(fieldPath) {
+            errors.notSupported(path.child("fieldPath"), fieldPath, supported)
+        }
+    }
+
+    /// The two parts of `metadata.labels['key']`.
+    private var subscripted: (field: String, key: String)? {
+        guard fieldPath.hasSuffix("']"), let start = fieldPath.firstRange(of: "['") else { return nil }
+        return (
+            String(fieldPath[..<start.lowerBound]), String(fieldPath[start.upperBound...].dropLast(2))
+        )
     }
 }
 
@@ -169,6 +207,23 @@ extension ResourceFieldSelector {
         } else if !known.contains(resource), !resource.contains(".hugepages-") {
             errors.notSupported(path.child("resource"), resource, known)
         }
+        validateDivisor(at: path.child("divisor"), into: &errors)
+    }
+
+    /// `validateContainerResourceDivisor`: what an amount can be said in.
+    private func validateDivisor(at path: FieldPath, into errors: inout FieldErrors) {
+        guard let divisor, divisor.sign != 0 else { return }
+        let sizes = ["1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"]
+        let listed = sizes.joined(separator: ", ")
+        if resource.hasSuffix(".cpu"), !["1m", "1"].contains(divisor.canonical) {
+            errors.invalid(path, resource, "only divisor's values 1m and 1 are supported with the cpu resource")
+        } else if resource.hasSuffix(".memory"), !sizes.contains(divisor.canonical) {
+            errors.invalid(path, resource, "only divisor's values \(listed) are supported with the memory resource")
+        } else if resource.hasSuffix(".ephemeral-storage"), !sizes.contains(divisor.canonical) {
+            errors.invalid(
+                path, resource,
+                "only divisor's values \(listed) are supported with the local ephemeral storage resource")
+        }
     }
 }
 
@@ -180,6 +235,11 @@ extension FieldErrors {
         } else {
             invalid(path.child("key"), key, NameRules.configMapKey(key))
         }
+    }
+
+    /// The name of a ConfigMap or a Secret.
+    fileprivate mutating func requireName(_ path: FieldPath, _ name: String) {
+        if name.isEmpty { required(path) } else { invalid(path, name, NameRules.dns1123Subdomain(name)) }
     }
 
     /// A path below a volume's root.
@@ -196,25 +256,9 @@ extension EnvFromSource {
         case (nil, nil): errors.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`")
         case (.some, .some): errors.invalid(path, "", "may not have more than one field specified at a time")
         case (let map?, nil):
-            if map.name.isEmpty { errors.required(path.child("configMapRef").child("name")) }
+            errors.requireName(path.child("configMapRef").child("name"), map.name)
         case (nil, let secret?):
-            if secret.name.isEmpty { errors.required(path.child("secretRef").child("name")) }
-        }
-    }
-}
-
-extension SecurityContext {
-    fileprivate func validate(at path: FieldPath, into errors: inout FieldErrors) {
-        errors.requireID(path.child("runAsUser"), runAsUser)
-        errors.requireID(path.child("runAsGroup"), runAsGroup)
-        guard allowPrivilegeEscalation == false else { return }
-        if privileged == true {
-            errors.invalid(path, json, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true")
-        }
-        if capabilities?.add.contains(where: { ["CAP_SYS_ADMIN", "SYS_ADMIN"].contains($0) }) ?? false {
-            errors.invalid(
-                path, json,
-                "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN")
+            errors.requireName(path.child("secretRef").child("name"), secret.name)
         }
     }
 }

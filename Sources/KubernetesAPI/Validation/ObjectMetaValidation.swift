@@ -2,6 +2,9 @@ extension ObjectMeta {
     /// All annotations of an object together, bytes.
     static let annotationsLimit = 256 << 10
 
+    /// The finalizers without a domain in front.
+    private static let standardFinalizers: Set<String> = ["kubernetes", "orphan", "foregroundDeletion"]
+
     func validate(
         isNamespaced: Bool, nameProblems: (String) -> [String], at path: FieldPath, into errors: inout FieldErrors
     ) {
@@ -28,7 +31,12 @@ extension ObjectMeta {
         validateLabelsAndAnnotations(at: path, into: &errors)
         validateOwners(at: path.child("ownerReferences"), into: &errors)
         for (index, finalizer) in finalizers.enumerated() {
-            errors.invalid(path.child("finalizers")[index], finalizer, NameRules.qualifiedName(finalizer))
+            let path = path.child("finalizers")[index]
+            errors.invalid(path, finalizer, NameRules.qualifiedName(finalizer))
+            if !finalizer.contains("/"), !Self.standardFinalizers.contains(finalizer) {
+                errors.invalid(
+                    path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")
+            }
         }
     }
 
@@ -56,6 +64,9 @@ extension ObjectMeta {
             require("kind", owner.kind, "must not be empty")
             require("name", owner.name, "must not be empty")
             require("uid", owner.uid, "must not be empty")
+            if owner.apiVersion == "v1", owner.kind == "Event" {
+                errors.invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner")
+            }
             guard owner.controller == true else { continue }
             if let first = controller {
                 errors.invalid(

@@ -4,9 +4,8 @@ extension Pod: ValidatedObject {
         spec.validate(at: path, into: &errors)
         spec.forbidUnsupported(at: path, into: &errors)
         metadata.annotations.validateCgroups(of: spec, at: FieldPath("metadata"), into: &errors)
-        if spec.hostNetwork || !spec.nodeName.isEmpty {
-            // Conflicts matter within one pod only: whether a port is free on the node is the scheduler's question.
-            spec.validateHostPorts(at: path, into: &errors)
+        if !spec.nodeName.isEmpty, !spec.schedulingGates.isEmpty {
+            errors.forbidden(path.child("nodeName"), "cannot be set until all schedulingGates have been cleared")
         }
     }
 
@@ -15,6 +14,10 @@ extension Pod: ValidatedObject {
     }
 
     public var unsupportedFieldWarnings: [String] { spec.unsupportedFieldWarnings(at: FieldPath("spec")) }
+
+    public var customaryWarnings: [String] {
+        metadata.hostNameWarnings("the Pod's hostname") + spec.customaryWarnings(metadata, at: FieldPath())
+    }
 }
 
 extension PodTemplateSpec {
@@ -35,6 +38,7 @@ extension PodSpec {
     func validate(at path: FieldPath, into errors: inout FieldErrors) {
         let volumeNames = validateVolumes(at: path.child("volumes"), into: &errors)
         validateContainers(volumeNames: volumeNames, at: path, into: &errors)
+        validateHostPorts(at: path, into: &errors)
         validatePodLevelResources(at: path, into: &errors)
         errors.requireKnown(path.child("restartPolicy"), restartPolicy, of: Self.restartPolicies)
         errors.requireKnown(path.child("dnsPolicy"), dnsPolicy, of: Self.dnsPolicies)
@@ -59,14 +63,8 @@ extension PodSpec {
                 errors.forbidden(path.child(field), "when `hostUsers` is false")
             }
         }
-        if dnsPolicy == .none, dnsConfig?.nameservers.isEmpty ?? true {
-            errors.required(
-                path.child("dnsConfig").child("nameservers"),
-                "must provide at least one DNS nameserver when `dnsPolicy` is None")
-        }
-        if let nameservers = dnsConfig?.nameservers, nameservers.count > 3 {
-            errors.tooMany(path.child("dnsConfig").child("nameservers"), nameservers.count, limit: 3)
-        }
+        validateNameResolution(at: path.child("dnsConfig"), into: &errors)
+        validateScheduling(at: path, into: &errors)
         for (index, toleration) in tolerations.enumerated() {
             toleration.validate(at: path.child("tolerations")[index], into: &errors)
         }
@@ -76,6 +74,36 @@ extension PodSpec {
             for (number, name) in alias.hostnames.enumerated() {
                 errors.invalid(path.child("hostnames")[number], name, NameRules.dns1123Subdomain(name))
             }
+        }
+    }
+
+    /// `validatePodDNSConfig`.
+    private func validateNameResolution(at path: FieldPath, into errors: inout FieldErrors) {
+        guard let dnsConfig else {
+            if dnsPolicy == .none {
+                errors.required(path, "must provide `dnsConfig` when `dnsPolicy` is None")
+            }
+            return
+        }
+        let servers = path.child("nameservers")
+        if dnsPolicy == .none, dnsConfig.nameservers.isEmpty {
+            return errors.required(servers, "must provide at least one DNS nameserver when `dnsPolicy` is None")
+        }
+        if dnsConfig.nameservers.count > 3 {
+            errors.invalid(servers, dnsConfig.nameservers, "must not have more than 3 nameservers")
+        }
+        for (index, address) in dnsConfig.nameservers.enumerated() { errors.requireAddress(servers[index], address) }
+        let searches = path.child("searches")
+        if dnsConfig.searches.count > 32 {
+            errors.invalid(searches, dnsConfig.searches, "must not have more than 32 search paths")
+        }
+        for (index, domain) in dnsConfig.searches.enumerated() where domain != "." {
+            // Underscores are allowed (KEP-4427), and a dot at the end.
+            let name = (domain.hasSuffix(".") ? String(domain.dropLast()) : domain).replacing("_", with: "a")
+            errors.invalid(searches[index], domain, NameRules.dns1123Subdomain(name))
+        }
+        for (index, option) in dnsConfig.options.enumerated() where option.name.isEmpty {
+            errors.required(path.child("options")[index], "must not be empty")
         }
     }
 
@@ -115,8 +143,8 @@ extension PodSpec {
         }
     }
 
-    /// No port of the host may be taken twice by one pod.
-    fileprivate func validateHostPorts(at path: FieldPath, into errors: inout FieldErrors) {
+    /// No port of the host may be taken twice by one pod; whether it is free on the node is the scheduler's question.
+    private func validateHostPorts(at path: FieldPath, into errors: inout FieldErrors) {
         var taken: Set<String> = []
         for (index, container) in containers.enumerated() {
             for (number, port) in container.ports.enumerated() where port.hostPort != 0 {
@@ -152,7 +180,7 @@ extension PodSpec {
                 path.child("tolerations"), "existing toleration can not be modified except its tolerationSeconds")
         }
         // What may change is made alike; what then differs may not.
-        var comparable = self
+        var comparable = withoutGateChanges(since: old, at: path, into: &errors)
         comparable.activeDeadlineSeconds = old.activeDeadlineSeconds
         comparable.tolerations = old.tolerations
         for index in containers.indices { comparable.containers[index].image = old.containers[index].image }
@@ -189,30 +217,13 @@ extension Toleration {
                 path.child("operator"), `operator`.rawValue,
                 "operator must be Exists when `key` is empty, which means \"match all values and all keys\"")
         }
+        if tolerationSeconds != nil, effect != .noExecute {
+            errors.invalid(
+                path.child("effect"), effect.rawValue, "effect must be 'NoExecute' when `tolerationSeconds` is set")
+        }
         if !["", "NoSchedule", "PreferNoSchedule", "NoExecute"].contains(effect.rawValue) {
             errors.notSupported(
                 path.child("effect"), effect.rawValue, ["NoSchedule", "PreferNoSchedule", "NoExecute"])
         }
-    }
-}
-
-extension PodSecurityContext {
-    fileprivate func validate(at path: FieldPath, into errors: inout FieldErrors) {
-        let ids = [("runAsUser", runAsUser), ("runAsGroup", runAsGroup), ("fsGroup", fsGroup)]
-        for (field, id) in ids { errors.requireID(path.child(field), id) }
-        for (index, group) in supplementalGroups.enumerated() {
-            errors.requireID(path.child("supplementalGroups")[index], group)
-        }
-        for (index, sysctl) in sysctls.enumerated() where sysctl.name.isEmpty {
-            errors.required(path.child("sysctls")[index].child("name"))
-        }
-    }
-}
-
-extension FieldErrors {
-    /// A user's or a group's number.
-    mutating func requireID(_ path: FieldPath, _ id: Int64?) {
-        guard let id, !(0...Int64(Int32.max)).contains(id) else { return }
-        invalid(path, id, "must be between 0 and \(Int32.max), inclusive")
     }
 }

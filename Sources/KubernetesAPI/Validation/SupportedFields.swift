@@ -33,6 +33,7 @@ public enum SupportedFields {
             FieldRule("schedulingGroup", .refused, detail),
             // A pod that says that it is for Linux is right here.
             FieldRule("os", .refused, detail, when: "other than linux") { $0.value["name"] != "linux" },
+            FieldRule("hostUsers", .refused, "user namespaces are \(detail)", when: "false") { $0.value == false },
             FieldRule("resources.claims", .refused, detail),
         ]
         + unsupported("core.v1.VolumeSource", but: volumeSources, at: "volumes[]")
@@ -57,6 +58,7 @@ public enum SupportedFields {
 
     private static let inContainers = ["containers[]", "initContainers[]"].flatMap { container in
         [
+            FieldRule("\(container).tty", .refused, "terminals are \(detail)", when: "true") { $0.value == true },
             FieldRule("\(container).volumeDevices", .refused, detail),
             FieldRule("\(container).restartPolicyRules", .refused, detail),
             FieldRule("\(container).resources.claims", .refused, detail),

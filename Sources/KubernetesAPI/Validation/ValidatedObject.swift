@@ -11,12 +11,16 @@ public protocol ValidatedObject: KubernetesObject {
 
     /// Fields that are known, set, and without effect here, as sentences for `Warning` headers.
     var unsupportedFieldWarnings: [String] { get }
+
+    /// What Kubernetes itself warns about, in its words.
+    var customaryWarnings: [String] { get }
 }
 
 extension ValidatedObject {
     public static func nameProblems(_ name: String) -> [String] { NameRules.dns1123Subdomain(name) }
     public func validateUpdate(from old: Self, into errors: inout FieldErrors) {}
     public var unsupportedFieldWarnings: [String] { [] }
+    public var customaryWarnings: [String] { [] }
 
     fileprivate func refusal(update old: (any KubernetesObject)?) -> APIError? {
         var errors = FieldErrors()
@@ -74,8 +78,9 @@ public enum Validation {
         if let refusal = (object as? any ValidatedObject)?.statusRefusal(update: old) { throw refusal }
     }
 
-    /// What is set and has no effect here, for `Warning` headers.
+    /// What is set and has no effect here, and what is most likely a mistake, for `Warning` headers.
     public static func warnings(for object: any KubernetesObject) -> [String] {
-        (object as? any ValidatedObject)?.unsupportedFieldWarnings ?? []
+        guard let object = object as? any ValidatedObject else { return [] }
+        return object.customaryWarnings + object.unsupportedFieldWarnings
     }
 }

@@ -55,6 +55,18 @@ extension Volume {
 extension ProjectedVolumeSource {
     fileprivate func validate(at path: FieldPath, into errors: inout FieldErrors) {
         errors.requireMode(path.child("defaultMode"), defaultMode)
+        var files: Set<String> = []
+        /// Two sources cannot make one file.
+        func claim(_ file: String, _ owner: String) {
+            if !file.isEmpty, !files.insert(file).inserted {
+                errors.invalid(path, owner, "conflicting duplicate paths")
+            }
+        }
+        for source in sources {
+            for item in source.secret?.items ?? [] { claim(item.path, source.secret?.name ?? "") }
+            for item in source.configMap?.items ?? [] { claim(item.path, source.configMap?.name ?? "") }
+            for item in source.downwardAPI?.items ?? [] { claim(item.path, item.path) }
+        }
         for (index, source) in sources.enumerated() {
             let path = path.child("sources")[index]
             let kinds = source.json.objectValue?.keys.map { $0 } ?? []
@@ -73,10 +85,14 @@ extension ProjectedVolumeSource {
             source.downwardAPI?.items.validate(at: path.child("downwardAPI").child("items"), into: &errors)
             if let token = source.serviceAccountToken {
                 let path = path.child("serviceAccountToken")
-                if token.path.isEmpty { errors.required(path.child("path")) }
+                errors.requireFilePath(path.child("path"), token.path)
                 if let seconds = token.expirationSeconds, seconds < 600 {
                     errors.invalid(
                         path.child("expirationSeconds"), seconds, "may not specify a duration less than 10 minutes")
+                }
+                if let seconds = token.expirationSeconds, seconds > 1 << 32 {
+                    errors.invalid(
+                        path.child("expirationSeconds"), seconds, "may not specify a duration larger than 2^32 seconds")
                 }
             }
         }
@@ -112,6 +128,10 @@ extension [KeyToPath] {
 }
 
 extension [DownwardAPIVolumeFile] {
+    private static let fieldPaths = [
+        "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid",
+    ]
+
     fileprivate func validate(at path: FieldPath, into errors: inout FieldErrors) {
         for (index, item) in enumerated() {
             let path = path[index]
@@ -123,7 +143,7 @@ extension [DownwardAPIVolumeFile] {
                 errors.invalid(
                     path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously")
             case (let field?, nil):
-                if field.fieldPath.isEmpty { errors.required(path.child("fieldRef").child("fieldPath")) }
+                field.validate(of: Self.fieldPaths, at: path.child("fieldRef"), into: &errors)
             case (nil, let resource?):
                 if resource.containerName.isEmpty {
                     errors.required(path.child("resourceFieldRef").child("containerName"))

@@ -24,6 +24,8 @@ extension Deployment: ValidatedObject, StatusValidatedObject {
         spec.template.spec.unsupportedFieldWarnings(at: FieldPath("spec.template.spec"))
     }
 
+    public var customaryWarnings: [String] { spec.template.customaryWarnings(ofCopiesOf: metadata) }
+
     func validateStatus(into errors: inout FieldErrors) {
         errors.requireCounts(
             [
@@ -54,6 +56,8 @@ extension ReplicaSet: ValidatedObject, StatusValidatedObject {
     public var unsupportedFieldWarnings: [String] {
         spec.template.spec.unsupportedFieldWarnings(at: FieldPath("spec.template.spec"))
     }
+
+    public var customaryWarnings: [String] { spec.template.customaryWarnings(ofCopiesOf: metadata) }
 
     func validateStatus(into errors: inout FieldErrors) {
         errors.requireCounts(
@@ -90,6 +94,8 @@ extension ReplicationController: ValidatedObject, StatusValidatedObject {
         spec.template?.spec.unsupportedFieldWarnings(at: FieldPath("spec.template.spec")) ?? []
     }
 
+    public var customaryWarnings: [String] { spec.template?.customaryWarnings(ofCopiesOf: metadata) ?? [] }
+
     func validateStatus(into errors: inout FieldErrors) {
         errors.requireCounts(
             [
@@ -113,6 +119,10 @@ extension PodTemplate: ValidatedObject {
     public var unsupportedFieldWarnings: [String] {
         template.spec.unsupportedFieldWarnings(at: FieldPath("template.spec"))
     }
+
+    public var customaryWarnings: [String] {
+        template.spec.customaryWarnings(template.metadata, at: FieldPath("template"))
+    }
 }
 
 extension FieldErrors {
@@ -128,6 +138,12 @@ extension LabelSelector? {
 }
 
 extension PodTemplateSpec {
+    /// - Parameter owner: of what keeps copies of the template.
+    fileprivate func customaryWarnings(ofCopiesOf owner: ObjectMeta) -> [String] {
+        owner.hostNameWarnings("Pod names and hostnames")
+            + spec.customaryWarnings(metadata, at: FieldPath("spec.template"))
+    }
+
     /// What Deployments and ReplicaSets have in common.
     fileprivate func validate(
         asTemplateOf replicas: Int32?, _ selector: LabelSelector?, at path: FieldPath, into errors: inout FieldErrors
