@@ -13,6 +13,15 @@ let strict: [SwiftSetting] = [
 // Programs that start in half a millisecond and need nothing of the machine: the shim, and what runs in containers.
 let staticExecutable: [LinkerSetting] = [.unsafeFlags(["-static-executable"])]
 
+// The node's program has 164,000 relocations and 67,000 names that nobody asks it for: without them it is 11 MB smaller,
+// most of which would be resident from the first moment.
+let compactExecutable: [LinkerSetting] = [
+    .unsafeFlags(
+        [
+            "-use-ld=lld", "-Xlinker", "--no-export-dynamic", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs",
+        ], .when(configuration: .release))
+]
+
 let package = Package(
     name: "minikube-lite",
     products: [
@@ -51,7 +60,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: strict),
+            swiftSettings: strict, linkerSettings: compactExecutable),
         // Store, API server, controllers. Never PodRuntime.
         .target(
             name: "ControlPlane",

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "clx_heap.h"
 #include "clx_jail.h"
 #include "clx_launch.h"
 #include "clx_seccomp.h"

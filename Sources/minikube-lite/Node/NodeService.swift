@@ -17,6 +17,9 @@ struct NodeService {
     /// Runs until SIGTERM or SIGINT: then the API stops, the controllers, and at last the agent. Pods stay.
     func run() async throws {
         let logger = Logger(label: "minikube-lite")
+        Heap.limitArenas(ProcessInfo.processInfo.activeProcessorCount)
+        // Containers have it from here, as they have containerd's.
+        try DescriptorLimit.raise()
         MetricsRegistry.install()
         let layout = options.layout
         try makeFolders(layout)
@@ -89,7 +92,8 @@ struct NodeService {
 
         // The group stops its services in the reverse of this order.
         var configuration = ServiceGroupConfiguration(
-            services: [dns, agent, controlPlane], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: [HeapKeeper(logger: logger), dns, agent, controlPlane],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         let group = ServiceGroup(configuration: configuration)
         defer { withExtendedLifetime(lock) {} }
