@@ -121,17 +121,11 @@ extension EndToEnd {
         @Test(arguments: [SIGTERM, SIGHUP, 0]) func `top gives the terminal back`(_ signal: Int32) async throws {
             let node = try EndToEnd.node()
             let terminal = try PseudoTerminal()
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "\(Node.programs)/minikube-lite")
-            process.arguments = ["top", "--interval", "0.2"]
-            process.environment = ["KUBECONFIG": node.kubeconfig, "TERM": "xterm"]
-            process.standardInput = terminal.inside
-            process.standardOutput = terminal.inside
-            process.standardError = terminal.inside
             let before = terminal.flags
-            let (ended, end) = AsyncStream.makeStream(of: Void.self)
-            process.terminationHandler = { _ in end.finish() }
-            try process.run()
+            let process = try ChildProcess(
+                ["\(Node.programs)/minikube-lite", "top", "--interval", "0.2"],
+                environment: ["KUBECONFIG": node.kubeconfig, "TERM": "xterm"], input: terminal.inside,
+                output: terminal.inside, errors: terminal.inside)
             try await eventually("the table is there") {
                 let text = terminal.text
                 return (text.contains("\u{1B}[?1049h") && text.contains("q quit"), text)
@@ -139,15 +133,15 @@ extension EndToEnd {
             #expect(terminal.flags != before)
             terminal.press("?")
             try await eventually("help is there") { (terminal.text.contains("this help"), terminal.text) }
-            if signal == 0 { terminal.press("q") } else { kill(process.processIdentifier, signal) }
-            for await _ in ended {}
+            if signal == 0 { terminal.press("q") } else { process.signal(signal) }
+            let exit = await process.exit
             #expect(terminal.flags == before)
             try await eventually("the screen is given back") {
                 (terminal.text.hasSuffix("\u{1B}[?25h\u{1B}[?1049l"), terminal.text)
             }
             // Who waits sees what has ended it.
-            #expect(process.terminationReason == (signal == 0 ? .exit : .uncaughtSignal))
-            #expect(process.terminationStatus == signal)
+            #expect(exit.signal == signal)
+            #expect(exit.code == (signal == 0 ? 0 : 128 + signal))
         }
     }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// What a program that was run to its end has said.
 package struct CommandResult: Sendable, CustomStringConvertible {
@@ -39,8 +38,6 @@ package enum Command {
         package let description: String
     }
 
-    private static let starting = Mutex(())
-
     /// Runs a program; its output is collected in files, so that no pipe can fill up.
     package static func run(
         _ executable: String, _ arguments: [String], environment: [String: String] = [:], input: String? = nil,
@@ -58,39 +55,24 @@ package enum Command {
         let (errors, errorHandle) = try file("errors")
         let (_, inputHandle) = try file("input", input ?? "")
 
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardOutput = outputHandle
-        process.standardError = errorHandle
-        process.standardInput = inputHandle
-        let ended = AsyncStream<Void>.makeStream()
-        process.terminationHandler = { _ in ended.continuation.finish() }
-        // Foundation's Process crashes now and then where two threads start one at the same time.
-        try starting.withLock { _ in try process.run() }
+        let process = try ChildProcess(
+            [executable] + arguments, environment: ProcessInfo.processInfo.environment.merging(environment) { $1 },
+            input: inputHandle, output: outputHandle, errors: errorHandle)
         let name = ([URL(fileURLWithPath: executable).lastPathComponent] + arguments).joined(separator: " ")
-        let pid = process.processIdentifier
-        let inTime = await withTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                for await _ in ended.stream {}
-                return !Task.isCancelled
-            }
-            group.addTask {
-                try? await Task.sleep(for: deadline)
-                return false
-            }
-            let first = await group.next() ?? false
-            group.cancelAll()
-            return first
+        let watchdog = Task { () -> Bool in
+            guard (try? await Task.sleep(for: deadline)) != nil else { return false }
+            process.kill()
+            return true
         }
-        if !inTime {
-            kill(pid, SIGKILL)
+        // A test that is cancelled ends its program, too.
+        let exit = await withTaskCancellationHandler { await process.exit } onCancel: { process.kill() }
+        watchdog.cancel()
+        if await watchdog.value {
             let said = (try? String(contentsOf: output, encoding: .utf8)) ?? ""
             throw Timeout(description: "\(name): not done within \(deadline)\n\(said)")
         }
         return CommandResult(
-            command: name, code: process.terminationStatus, output: try String(contentsOf: output, encoding: .utf8),
+            command: name, code: exit.code, output: try String(contentsOf: output, encoding: .utf8),
             errors: try String(contentsOf: errors, encoding: .utf8))
     }
 
