@@ -120,6 +120,7 @@ struct OpenAPIv2: Sendable {
             switch key {
             case "$ref": message.string(1, value.stringValue ?? "")
             case "format": message.string(2, value.stringValue ?? "")
+            case "description": message.string(4, value.stringValue ?? "")
             case "default": message.message(5) { $0.string(2, value.text + "\n") }
             case "required": for name in value.arrayValue ?? [] { message.string(19, name.stringValue ?? "") }
             case "enum": for item in value.arrayValue ?? [] { message.message(20) { $0.string(2, item.text + "\n") } }
