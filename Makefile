@@ -35,8 +35,9 @@ test-e2e: ## A node is started and driven by kubectl and by our own command line
 	@$(python)
 	scripts/test e2e
 
-test-commands: ## Every kubectl command, old and new, against recorded transcripts (some lines are not stable yet)
-	MINIKUBE_LITE_COMMANDS=1 swift test --filter 'EndToEndTests.EndToEnd/Commands'
+test-commands: ## Every kubectl command, old and new, against its transcripts (a part of test-e2e)
+	scripts/fetch-clients
+	swift test --filter 'EndToEndTests.EndToEnd/Commands'
 
 test-vm: ## Real cgroup v2 limits, in a virtual machine with Debian's kernel
 	@$(python)

@@ -7,28 +7,43 @@ extension EndToEnd {
     ///
     /// What they say is compared line by line with `Transcripts/VERSION/SCENARIO.txt`. With
     /// `MINIKUBE_LITE_RECORD_TRANSCRIPTS=1` in the environment the files are written instead: read what has changed in
-    /// them before it is committed.
-    ///
-    /// Some lines still depend on what came first, so the suite runs where it is asked for (`make test-commands`), and is
-    /// counted as skipped elsewhere.
-    @Suite(
-        .enabled(
-            if: ProcessInfo.processInfo.environment.keys.contains {
-                ["MINIKUBE_LITE_COMMANDS", "MINIKUBE_LITE_RECORD_TRANSCRIPTS"].contains($0)
-            }, "transcripts of kubectl are compared by make test-commands"))
-    struct Commands {
+    /// them before it is committed. `make test-commands` runs this suite alone.
+    @Suite struct Commands {
         /// How many scenarios run at once.
         private static let width = 4
         private static let records = ProcessInfo.processInfo.environment["MINIKUBE_LITE_RECORD_TRANSCRIPTS"] == "1"
 
-        @Test(.enabled(if: KubectlVersion.oldest != nil, "no kubectl 1.20 (scripts/fetch-clients)"))
+        @Test(.enabled("no kubectl 1.20 (scripts/fetch-clients)") { await KubectlVersion.find("1.20") != nil })
         func `every command with the oldest kubectl`() async throws {
-            try await Self.runAll(try #require(KubectlVersion.oldest))
+            try await Self.runAll(try #require(await KubectlVersion.find("1.20")))
         }
 
-        @Test(.enabled(if: KubectlVersion.newest != nil, "no kubectl 1.32 (scripts/fetch-clients)"))
+        @Test(.enabled("no kubectl 1.32 (scripts/fetch-clients)") { await KubectlVersion.find("1.32") != nil })
         func `every command with the newest kubectl`() async throws {
-            try await Self.runAll(try #require(KubectlVersion.newest))
+            try await Self.runAll(try #require(await KubectlVersion.find("1.32")))
+        }
+
+        /// What real servers have said to the same commands is in `Recordings/VERSION/SCENARIO.txt`. It is compared with
+        /// the transcript that the node is compared with.
+        @Test(arguments: ["recorded", "logs", "node", "serverside"])
+        func `transcripts say what real servers have said`(_ scenario: String) throws {
+            let name = "1.32/\(scenario).txt"
+            let recorded = Transcript.steps(try Self.lines("Recordings/\(name)"))
+            var rest = recorded[...]
+            // The scenario has other commands, too: what it takes to know that something has happened.
+            for ours in Transcript.steps(try Self.lines("Transcripts/\(name)")) where ours.first == rest.first?.first {
+                let theirs = rest.removeFirst()
+                // The recording of a long answer was cut.
+                let isCut = theirs.last == "…"
+                #expect(isCut ? ours.starts(with: theirs.dropLast()) : ours == theirs)
+            }
+            #expect(!recorded.isEmpty && rest.isEmpty, "not in the scenario, or not in this order: \(rest)")
+        }
+
+        /// The lines of a file of this folder, but for comments at its beginning.
+        private static func lines(_ path: String) throws -> [String] {
+            try String(contentsOfFile: "\(Scenario.folder)/\(path)", encoding: .utf8).split(separator: "\n").map(String.init)
+                .drop { $0.hasPrefix("#") }.map(\.self)
         }
 
         private static func runAll(_ kubectl: KubectlVersion) async throws {
@@ -55,12 +70,12 @@ extension EndToEnd {
         private static func run(_ scenario: Scenario, _ kubectl: KubectlVersion, _ node: Node) async throws -> [String]
         {
             let transcript = try await scenario.transcript(of: kubectl, on: node)
-            let path = "\(Scenario.folder)/Transcripts/\(kubectl.minor)/\(scenario.name).txt"
+            let path = "Transcripts/\(kubectl.minor)/\(scenario.name).txt"
             let text = transcript.lines.joined(separator: "\n") + "\n"
             if records {
-                try text.write(toFile: path, atomically: true, encoding: .utf8)
+                try text.write(toFile: "\(Scenario.folder)/\(path)", atomically: true, encoding: .utf8)
             } else {
-                let expected = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init)
+                let expected = try lines(path)
                 if let difference = Transcript.difference(expected: expected, found: transcript.lines) {
                     Issue.record("\(kubectl), \(scenario.name): the transcript differs\n\(difference)")
                 }
@@ -70,14 +85,14 @@ extension EndToEnd {
 
         /// `Lacks/VERSION.txt` names each command that a version does not have; one that it does not name is a failure.
         private static func compareLacks(of kubectl: KubectlVersion, with unknown: [String]) throws {
-            let path = "\(Scenario.folder)/Lacks/\(kubectl.minor).txt"
+            let path = "Lacks/\(kubectl.minor).txt"
             let found = Set(unknown).sorted()
             if records {
                 let text = "# What kubectl \(kubectl.minor) itself does not know.\n"
-                try (text + found.map { $0 + "\n" }.joined()).write(toFile: path, atomically: true, encoding: .utf8)
+                try (text + found.map { $0 + "\n" }.joined())
+                    .write(toFile: "\(Scenario.folder)/\(path)", atomically: true, encoding: .utf8)
             } else {
-                let listed = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init)
-                    .filter { !$0.hasPrefix("#") }
+                let listed = try lines(path)
                 #expect(found == listed, "\(kubectl) lacks other commands than Lacks/\(kubectl.minor).txt says")
             }
         }

@@ -9,31 +9,23 @@ struct KubectlVersion: Sendable, CustomStringConvertible {
 
     var description: String { "kubectl \(minor)" }
 
-    static let oldest = KubectlVersion(minor: "1.20")
-    static let newest = KubectlVersion(minor: "1.32")
-
-    /// Nil where this machine has no kubectl of that version.
-    private init?(minor: String) {
+    /// The kubectl of a minor version; nil where this machine has none.
+    static func find(_ minor: String) async -> KubectlVersion? {
         // Two versions cannot be installed at once; what this machine has is the second choice.
         let unpacked = "\(Node.repository)/.build/kubectl/\(minor)/kubectl"
-        let candidates = [unpacked, Command.find("kubectl.\(minor)"), Command.find("kubectl")].compactMap { $0 }
-        guard let path = candidates.first(where: { Self.minor(of: $0) == minor }) else { return nil }
-        self.minor = minor
-        self.path = path
+        for path in [unpacked, Command.find("kubectl.\(minor)"), Command.find("kubectl")].compactMap({ $0 })
+        where await Self.minor(of: path) == minor {
+            return KubectlVersion(minor: minor, path: path)
+        }
+        return nil
     }
 
     /// What a kubectl says of itself, without a server.
-    private static func minor(of path: String) -> String? {
-        guard FileManager.default.isExecutableFile(atPath: path) else { return nil }
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = ["version", "--client", "--output=json"]
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return nil }
-        let text = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
+    private static func minor(of path: String) async -> String? {
+        guard FileManager.default.isExecutableFile(atPath: path),
+            let result = try? await Command.run(path, ["version", "--client", "--output=json"])
+        else { return nil }
+        let text = Data(result.output.utf8)
         let version = (try? JSONSerialization.jsonObject(with: text) as? [String: Any])?["clientVersion"]
         guard let facts = version as? [String: Any], let major = facts["major"] as? String,
             let minor = facts["minor"] as? String

@@ -36,15 +36,17 @@ struct Scenario: Sendable {
         try files.createDirectory(atPath: "\(folder)/bin", withIntermediateDirectories: true)
         try files.createSymbolicLink(atPath: "\(folder)/bin/kubectl", withDestinationPath: kubectl.path)
         try files.copyItem(atPath: node.kubeconfig, toPath: "\(folder)/kubeconfig")
-        // The discovery cache is below HOME; old versions would print colours for a terminal that they guess from TERM.
+        // The discovery cache is below HOME, what an edit could not save in TMPDIR; old versions would print colours for
+        // a terminal that they guess from TERM.
         let environment = [
             "HOME": folder, "KUBECONFIG": "\(folder)/kubeconfig", "LC_ALL": "C", "NS": namespace, "TERM": "dumb",
+            "TMPDIR": folder,
             "PATH": "\(folder)/bin:" + (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"),
         ]
         // One shell for all of them: a step's output, errors and exit code are files with its number.
         let steps = commands.enumerated().map { index, command in
             """
-            timeout -k 1 60 bash -c \(quoted(command)) >step.\(index).output 2>step.\(index).errors </dev/null
+            timeout -k 1 120 bash -c \(quoted(command)) >step.\(index).output 2>step.\(index).errors </dev/null
             echo $? >step.\(index).code
             """
         }
@@ -53,7 +55,7 @@ struct Scenario: Sendable {
             + ["kubectl config use-context minikube-lite && kubectl delete namespace $NS --wait=false"]
         try script.joined(separator: "\n").write(toFile: "\(folder)/script", atomically: true, encoding: .utf8)
         try await Command.run(
-            "/usr/bin/env", ["-C", folder, "bash", "script"], environment: environment, deadline: .seconds(180)
+            "/usr/bin/env", ["-C", folder, "bash", "script"], environment: environment, deadline: .seconds(600)
         ).requireSuccess()
         var transcript = Transcript()
         for (index, command) in commands.enumerated() {

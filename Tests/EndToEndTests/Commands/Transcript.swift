@@ -53,13 +53,16 @@ struct Transcript {
         return indentation + line
     }
 
+    /// A transcript's commands, each with what it has said.
+    static func steps(_ lines: [String]) -> [[String]] {
+        lines.reduce(into: []) { steps, line in
+            if steps.isEmpty || line.hasPrefix("$ ") { steps.append([]) }
+            steps[steps.count - 1].append(line)
+        }
+    }
+
     /// Where two transcripts differ: the step, and both sides' lines; nil where they are the same.
     static func difference(expected: [String], found: [String]) -> String? {
-        func steps(_ lines: [String]) -> [[String]] {
-            lines.reduce(into: [[]]) { steps, line in
-                if line.hasPrefix("$ ") { steps.append([line]) } else { steps[steps.count - 1].append(line) }
-            }
-        }
         let (expected, found) = (steps(expected), steps(found))
         var differences: [String] = []
         for index in 0..<max(expected.count, found.count) {
