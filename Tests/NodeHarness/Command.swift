@@ -65,7 +65,11 @@ package enum Command {
             return true
         }
         // A test that is cancelled ends its program, too.
-        let exit = await withTaskCancellationHandler { await process.exit } onCancel: { process.kill() }
+        let exit = await withTaskCancellationHandler {
+            await process.exit
+        } onCancel: {
+            process.kill()
+        }
         watchdog.cancel()
         if await watchdog.value {
             let said = (try? String(contentsOf: output, encoding: .utf8)) ?? ""

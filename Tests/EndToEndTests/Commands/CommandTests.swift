@@ -42,8 +42,10 @@ extension EndToEnd {
 
         /// The lines of a file of this folder, but for comments at its beginning.
         private static func lines(_ path: String) throws -> [String] {
-            try String(contentsOfFile: "\(Scenario.folder)/\(path)", encoding: .utf8).split(separator: "\n").map(String.init)
-                .drop { $0.hasPrefix("#") }.map(\.self)
+            try String(contentsOfFile: "\(Scenario.folder)/\(path)", encoding: .utf8).split(separator: "\n").map(
+                String.init
+            )
+            .drop { $0.hasPrefix("#") }.map(\.self)
         }
 
         private static func runAll(_ kubectl: KubectlVersion) async throws {
