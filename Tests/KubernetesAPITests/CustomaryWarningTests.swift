@@ -35,7 +35,8 @@ import Testing
                 pod(
                     #""ports":[{"containerPort":80},{"containerPort":80},{"containerPort":80,"hostPort":8080}]"#,
                     spec: #","initContainers":[{"name":"d","image":"i","restartPolicy":"Always","#
-                        + #""ports":[{"containerPort":80,"protocol":"UDP"},{"containerPort":81,"hostIP":"10.0.0.1"}]}]"#))
+                        + #""ports":[{"containerPort":80,"protocol":"UDP"},{"containerPort":81,"hostIP":"10.0.0.1"}]}]"#
+                ))
                 == [
                     "spec.initContainers[0].ports[1]: hostIP set without hostPort: {Name: HostPort:0 ContainerPort:81 "
                         + "Protocol:TCP HostIP:10.0.0.1}",

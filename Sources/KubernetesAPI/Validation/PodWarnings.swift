@@ -58,7 +58,8 @@ extension PodSpec {
             var seen: Set<String> = []
             return values.enumerated().compactMap { index, value in
                 seen.insert(value).inserted
-                    ? nil : "\(path.child(field)[index].child(member)): duplicate \(member) \(JSONValue.string(value).text)"
+                    ? nil
+                    : "\(path.child(field)[index].child(member)): duplicate \(member) \(JSONValue.string(value).text)"
             }
         }
         return repeated("hostAliases", "ip", hostAliases.map(\.ip))
@@ -122,7 +123,8 @@ extension ObjectMeta {
             ("seccomp.security.alpha.kubernetes.io/pod", "1.27", "seccompProfile"),
         ].compactMap { key, version, field in
             guard annotations[key] != nil else { return nil }
-            return "\(path.child("annotations")[key]): non-functional in v\(version)+; use the \"\(field)\" field instead"
+            return
+                "\(path.child("annotations")[key]): non-functional in v\(version)+; use the \"\(field)\" field instead"
         }
     }
 
