@@ -69,6 +69,8 @@ public struct ControllerSet: Sendable {
             NamespaceDefaultsController(
                 client: client, namespaces: namespaces, tracker: tracker, rootCertificate: rootCertificate, time: time,
                 logger: logger),
+            AccountTokenController(
+                client: client, tracker: tracker, rootCertificate: rootCertificate, time: time, logger: logger),
             NodeLifecycleController(
                 client: client, nodes: nodes, tracker: tracker, events: parts.recorder("node-controller"),
                 gracePeriod: nodeGracePeriod, time: time, logger: logger),
