@@ -178,7 +178,7 @@ let package = Package(
         .executableTarget(
             name: "benchmark",
             dependencies: [
-                "KubernetesAPI", "PodRuntime", "InternetAddress",
+                "KubernetesAPI", "PodRuntime", "InternetAddress", "LinuxKernel",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import KubernetesAPI
+import LinuxKernel
 
 /// The API as clients meet it: over TLS, from the same cores.
 struct APICommand: AsyncParsableCommand {
@@ -23,6 +24,7 @@ struct APICommand: AsyncParsableCommand {
     var seconds = 3
 
     func run() async throws {
+        try DescriptorLimit.raise()
         let cluster = try Kubeconfig.load(path: kubeconfig)
         let transport = try HTTPSTransport(cluster: cluster)
         let result: Result<[Figure], any Error>

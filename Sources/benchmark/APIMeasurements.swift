@@ -23,8 +23,12 @@ struct APIMeasurements: Sendable {
         let load = try APILoad(server: cluster.server, token: try await token())
         defer { load.remove() }
         var figures = [try Figure.syncs(beside: database)]
-        try await fill()
-        figures.append(try memory("node's RSS, \(objects) objects of 1 KiB"))
+        try await fill(1...1)
+        figures += try await crowd(load)
+        try await fill(2...objects)
+        figures.append(
+            Figure(
+                name: "node's RSS, \(objects) objects of 1 KiB", unit: "MB", samples: [try residentMegabytes()]))
         for connections in Self.connections {
             figures.append(
                 try await rate("get, \(Self.words(connections))") { _ in
@@ -89,13 +93,13 @@ struct APIMeasurements: Sendable {
         return Figure(name: name, unit: "requests/s", samples: samples)
     }
 
-    private func memory(_ name: String) throws -> Figure {
+    private func residentMegabytes() throws -> Double {
         let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
         let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
         guard let kilobytes = line?.split(separator: " ").dropFirst().first.flatMap({ Double($0) }) else {
             throw BenchmarkError("process \(process) has no VmRSS")
         }
-        return Figure(name: name, unit: "MB", samples: [kilobytes / 1024])
+        return kilobytes / 1024
     }
 
     /// All objects in one answer, each compared with a selector.
@@ -109,12 +113,12 @@ struct APIMeasurements: Sendable {
     }
 
     /// `object-1` and so on, of 1 KiB each as the API answers with them.
-    private func fill() async throws {
+    private func fill(_ numbers: ClosedRange<Int>) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             let workers = 32
             for worker in 0..<workers {
                 group.addTask {
-                    for number in stride(from: worker + 1, through: objects, by: workers) {
+                    for number in stride(from: numbers.lowerBound + worker, through: numbers.upperBound, by: workers) {
                         var map = ConfigMap()
                         map.metadata.name = "object-\(number)"
                         map.metadata.namespace = Self.namespace
@@ -138,36 +142,64 @@ struct APIMeasurements: Sendable {
         map.metadata.labels = ["prefix": "watched"]
         map.data = ["text": String(repeating: "x", count: 1024)]
         let made = try await client.create(map)
+        return try await withWatches(
+            watchers, ["labelSelector": "prefix=watched", "resourceVersion": made.metadata.resourceVersion]
+        ) { streams in
+            try await fanOut(made, streams)
+        }
+    }
+
+    /// Does something while so many watches of this namespace are open, each on a connection of its own.
+    private func withWatches(
+        _ count: Int, _ options: [String: String],
+        _ body: ([AsyncThrowingStream<RawWatchEvent, any Error>]) async throws -> [Figure]
+    ) async throws -> [Figure] {
         // A client opens no more than some hundred connections to one server.
         let perClient = 200
-        let transports = try (0..<(watchers + perClient - 1) / perClient).map { _ in
+        let transports = try (0..<(count + perClient - 1) / perClient).map { _ in
             try HTTPSTransport(cluster: cluster)
         }
         let result: Result<[Figure], any Error>
         do {
-            result = .success(
-                try await fanOut(made, transports.map { APIClient(transport: $0) }, perClient: perClient))
+            let clients = transports.map { APIClient(transport: $0) }
+            var streams: [AsyncThrowingStream<RawWatchEvent, any Error>] = []
+            for index in 0..<count {
+                streams.append(
+                    try await clients[index / perClient].watch(
+                        ConfigMap.self, namespace: Self.namespace, options: options))
+            }
+            result = .success(try await body(streams))
         } catch { result = .failure(error) }
         for transport in transports { try? await transport.shutdown() }
         return try result.get()
     }
 
-    private func fanOut(_ made: ConfigMap, _ clients: [APIClient], perClient: Int) async throws -> [Figure] {
-        let writes = 20
-        let options = ["labelSelector": "prefix=watched", "resourceVersion": made.metadata.resourceVersion]
-        var streams: [AsyncThrowingStream<RawWatchEvent, any Error>] = []
-        for index in 0..<watchers {
-            streams.append(
-                try await clients[index / perClient].watch(
-                    ConfigMap.self, namespace: Self.namespace, options: options))
+    /// Many clients that want nothing, and what is left for the others. A watch of what never changes costs no less than
+    /// a connection without a request.
+    private func crowd(_ load: APILoad) async throws -> [Figure] {
+        let connections = 5000
+        return try await withWatches(connections, ["labelSelector": "prefix=nothing"]) { _ in
+            [
+                Figure(
+                    name: "node's RSS, \(connections) connections with an idle watch each", unit: "MB",
+                    samples: [try residentMegabytes()], target: "400"),
+                try await rate("get beside them, 8 connections") { _ in
+                    try await load.run(.get(prefix: "object", count: 1), 8, seconds)
+                },
+            ]
         }
-        let streamsOpen = streams
+    }
+
+    private func fanOut(
+        _ made: ConfigMap, _ streams: [AsyncThrowingStream<RawWatchEvent, any Error>]
+    ) async throws -> [Figure] {
+        let writes = 20
         var all: [Double] = []
         var slowest: [Double] = []
         // Each round is over when every watch has the write.
         let (arrivals, arrival) = AsyncStream.makeStream(of: Int64?.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for stream in streamsOpen {
+            for stream in streams {
                 group.addTask {
                     for try await _ in stream { arrival.yield(realtime()) }
                     arrival.yield(nil)
