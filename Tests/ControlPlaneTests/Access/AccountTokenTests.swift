@@ -61,7 +61,8 @@ import Testing
             let client = cluster.client
             _ = try await client.create(secret("lost", of: "nobody"))
             try await eventually {
-                await refusal { _ = try await client.get(Secret.self, "lost", namespace: "default") }?.isNotFound == true
+                await refusal { _ = try await client.get(Secret.self, "lost", namespace: "default") }?.isNotFound
+                    == true
             }
         }
     }

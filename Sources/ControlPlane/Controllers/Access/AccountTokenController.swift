@@ -38,7 +38,9 @@ final class AccountTokenController: Controller {
             if let secret = change.object { self?.queue.add(secret.key) }
         }
         tracker.onChange { [weak self] change in
-            guard change.kind == ServiceAccount.groupVersionKind, change.new == nil, let gone = change.old else { return }
+            guard change.kind == ServiceAccount.groupVersionKind, change.new == nil, let gone = change.old else {
+                return
+            }
             self?.lookAgain(at: gone)
         }
     }
