@@ -17,7 +17,7 @@ public import ServiceLifecycle
 public final class ControlPlane: ServiceLifecycle.Service {
     private let configuration: ControlPlaneConfiguration
     private let logger: Logger
-    private let service: ObjectService
+    let service: ObjectService
     private let authority: Authority
     private let server: Credential
     private let administrator: Credential
@@ -40,7 +40,9 @@ public final class ControlPlane: ServiceLifecycle.Service {
         let database = "\(configuration.dataDirectory)/state.db"
         // It holds Secrets. SQLite gives the journal's files the mode of the database's.
         if FileAccess.kind(database) == nil { try FileAccess.replace(database, with: [], mode: 0o600) }
-        let store = try await Store.open(Store.Configuration(path: database), logger: logger)
+        var stored = Store.Configuration(path: database)
+        stored.history = configuration.history
+        let store = try await Store.open(stored, logger: logger)
         let now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
         let key = try SigningKey.load(directory: "\(configuration.dataDirectory)/pki")
         service = ObjectService(

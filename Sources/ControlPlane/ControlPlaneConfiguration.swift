@@ -29,6 +29,9 @@ public struct ControlPlaneConfiguration: Sendable {
     /// How long slow clients are waited for.
     public var connectionLimits = ConnectionLimits()
 
+    /// How far back watches and lists can go. Tests make it shorter.
+    var history = StoreState.HistoryLimit()
+
     /// 10.96.0.0/12
     public static let defaultServiceRange = IPRange(IPAddress(.v4, 0x0a60_0000), prefixLength: 12)
 

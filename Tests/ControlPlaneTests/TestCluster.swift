@@ -46,11 +46,13 @@ struct TestCluster {
     }
 
     static func run(
-        in directory: String, configured: (inout ControlPlaneConfiguration) -> Void = { _ in },
+        in directory: String, logger: Logger? = nil,
+        configured: (inout ControlPlaneConfiguration) -> Void = { _ in },
         _ test: (TestCluster) async throws -> Void
     ) async throws {
-        var logger = Logger(label: "test")
-        logger.logLevel = .warning
+        var quiet = Logger(label: "test")
+        quiet.logLevel = .warning
+        let logger = logger ?? quiet
         var configuration = ControlPlaneConfiguration(dataDirectory: directory, listenPort: 0)
         configuration.adminKubeconfigPath = directory + "/admin.kubeconfig"
         configured(&configuration)

@@ -71,6 +71,97 @@ import Testing
         }
     }
 
+    /// Configurations that are applied one after the other, whatever they are: what is taken is the same the second time,
+    /// and who owns what is what the object has.
+    @Test func applies() async throws {
+        let tokens = [
+            "null", "{}", "[]", ",", "\"name\":\"a\"", "\"data\":", "\"spec\":", "\"metadata\":",
+            "\"managedFields\":", "\"fieldsV1\":", "\"f:data\":", "\".\":{}", "\"k:{\\\"name\\\":\\\"a\\\"}\":",
+            "\"v:\\\"x\\\"\":{}", "\"i:0\":{}", "\"finalizers\":[\"x\",\"x\"]", "\"operation\":\"Apply\"",
+        ]
+        var taken = 0
+        try await fuzz("apply", tokens, seed: 106) { (bytes: [UInt8]) throws in
+            guard let entry = try? JSONParser.parse(bytes) else { return }
+            let kind = GroupVersionKind(
+                apiVersion: entry["apiVersion"]?.stringValue ?? "", kind: entry["kind"]?.stringValue ?? "")
+            var live = entry["live"]
+            if case .object? = live {} else { live = nil }
+            for (index, configuration) in (entry["applied"]?.arrayValue ?? []).enumerated() {
+                let apply = ServerSideApply(
+                    kind: kind, manager: FieldManager("m\(index % 2)", .apply, apiVersion: kind.apiVersion),
+                    force: index > 0, ignoring: FieldSet([["status"]]), time: "T\(index)")
+                guard let result = try? apply.apply(configuration, to: live) else { continue }
+                taken += 1
+                #expect(ManagedFields(json: result.managed.json)?.json == result.managed.json, "\(entry.text)")
+                let object = Self.stored(result)
+                #expect(try JSONParser.parse(object.bytes) == object)
+                _ = Schema.shared.check(object, kind: kind)
+                // Later, but nothing has changed: neither the object nor who owns what since when.
+                var again = apply
+                again.time = "later"
+                let same = try again.apply(configuration, to: object)
+                #expect(
+                    Self.stored(same) == object && same.managed == ManagedFields(json: result.managed.json),
+                    "\(entry.text)")
+                // Who applies a null owns that there is nothing.
+                guard !configuration.text.contains("null") else {
+                    live = object
+                    continue
+                }
+                let owned = result.managed.fields(of: apply.manager) ?? FieldSet()
+                #expect(FieldSet(of: result.object, kind: kind).isSuperset(of: owned), "\(entry.text)")
+                live = object
+            }
+        }
+        #expect(taken > Self.rounds / 10)
+    }
+
+    private static func stored(_ result: ServerSideApply.Result) -> JSONValue {
+        var object = result.object
+        if object["metadata"]?.objectValue == nil { object["metadata"] = [:] }
+        object["metadata"]?["managedFields"] = result.managed.json
+        return object
+    }
+
+    /// What clients may write into `managedFields` themselves.
+    @Test func fieldSets() async throws {
+        let tokens = [
+            "{}", "[]", "null", "0", "\".\":{}", "\".\":1", "\"f:a\":{}", "\"f:\":{}", "\"\":{}", "\"k:{\":{}",
+            "\"k:{\\\"a\\\":1}\":", "\"v:\":{}", "\"i:-1\":{}", "\"x\":", ",",
+        ]
+        var last = FieldSet()
+        try await fuzz("fieldsv1", tokens, seed: 107) { (bytes: [UInt8]) throws in
+            guard let value = try? JSONParser.parse(bytes) else { return }
+            let fields = FieldSet(json: value)
+            #expect(FieldSet(json: fields.json) == fields)
+            for path in fields.paths { _ = path.description }
+            for other in [fields, last] {
+                var union = fields
+                union.formUnion(other)
+                #expect(union.isSuperset(of: fields) && union.isSuperset(of: other), "\(fields.json.text)")
+                let common = fields.intersection(other)
+                #expect(fields.isSuperset(of: common) && other.isSuperset(of: common), "\(fields.json.text)")
+                var rest = fields
+                rest.subtract(other)
+                #expect(rest.isDisjoint(with: other), "\(fields.json.text) \(other.json.text)")
+                rest.subtractTrees(other)
+            }
+            last = fields
+            let entry: JSONValue = [
+                "manager": "m", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": value,
+            ]
+            guard let managed = ManagedFields(json: [entry]) else { return }
+            let object: JSONValue = ["metadata": ["name": "a", "managedFields": [entry]], "data": ["a": "1"]]
+            _ = managed.all
+            let apply = ServerSideApply(
+                kind: ConfigMap.groupVersionKind, manager: FieldManager("n", .apply, apiVersion: "v1"), force: true,
+                time: "T")
+            let result = try apply.apply(
+                ["apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "a"], "data": ["a": "2"]], to: object)
+            #expect(result.object["data"] == ["a": "2"], "\(value.text)")
+        }
+    }
+
     @Test func selectors() async throws {
         let tokens = ["=", "==", "!=", " in ", " notin ", "(", ")", ",", "!", ">", "<", "\\", ".", "/", " "]
         try await fuzz("selectors", tokens, seed: 104) { (bytes: [UInt8]) throws in

@@ -50,6 +50,47 @@ import Testing
         #expect(error?.description.contains(part) == true, "\(error?.description ?? "")")
     }
 
+    /// As in `sigs.k8s.io/yaml`: what is a boolean, a number or nothing in YAML 1.1 is a string as a key.
+    @Test(arguments: [
+        ("yes: 1", #"{"true":1}"#), ("'yes': 1", #"{"yes":1}"#), ("NO: 1", #"{"false":1}"#),
+        ("1.5: a", #"{"1.5":"a"}"#),
+        ("-7: a", #"{"-7":"a"}"#), ("0b11: a", #"{"3":"a"}"#), ("2020-01-01: a", #"{"2020-01-01":"a"}"#),
+        ("!!str 5: a", #"{"5":"a"}"#), ("\"\": a", #"{"":"a"}"#), ("? a\n: b", #"{"a":"b"}"#),
+        ("a: !!int \"5\"", #"{"a":5}"#), ("a: &x 1\nb: *x", #"{"a":1,"b":1}"#),
+        // Merge keys: what the map says itself counts more, of several bases the first.
+        (
+            "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 9}",
+            #"{"a":{"x":1,"y":1},"b":{"y":2,"z":2},"c":{"x":9,"y":1,"z":2}}"#
+        ),
+        ("a: {\"<<\": 1}", #"{"a":{"<<":1}}"#),
+        ("a: |\n  x: y\n\n  z\nb: >-\n  one\n  two\n", #"{"a":"x: y\n\nz\n","b":"one two"}"#),
+        ("%YAML 1.1\n---\na: on\n", #"{"a":true}"#), ("\u{FEFF}a: 1", #"{"a":1}"#),
+    ])
+    func readsAsKubernetesDoes(text: String, json: String) throws {
+        #expect(try YAMLDocuments.read(text) == [try JSONParser.parse(json.utf8)])
+    }
+
+    @Test(arguments: [
+        "a: {<<: 1}", "a: {<<: [1]}", "? [a]\n: b", "[a, b]: c", "{a: 1}: c", "a: !!binary aGk=", "\tb: c",
+        "a: b\n\tc: d",
+        "a: [\n\t1,", "a: 'x", "a: \"x", "*a", "a: &a *a", "a: &a [*a]", "--- a: b: c", "%YAML 3.0\n---\na: 1", "a: @x",
+        "a: `x`", "a: \u{0}", "a: -.inf", "a: .NaN", "a: 1\n'a': 2", "a: 1e999",
+    ])
+    func isRefused(text: String) {
+        #expect(throws: YAMLError.self) { try YAMLDocuments.read(text) }
+    }
+
+    /// A key that is not marked as one has to end within 1,024 characters (YAML 1.1, section 7.4.2).
+    @Test func longKeysHaveToSayThatTheyAreKeys() throws {
+        let long = String(repeating: "k", count: 1024)
+        #expect(try YAMLDocuments.read("\(long.dropLast()): 1") == [.object([String(long.dropLast()): 1])])
+        #expect(throws: YAMLError.self) { try YAMLDocuments.read("\(long)k: 1") }
+        #expect(try YAMLDocuments.read("? \(long)k\n: 1") == [.object([long + "k": 1])])
+        // In JSON, which is YAML, too, they may be of any length.
+        let much = String(repeating: "k", count: 100_000)
+        #expect(try JSONParser.parse("{\"\(much)\":1}".utf8) == .object([much: 1]))
+    }
+
     @Test(.timeLimit(.minutes(1))) func bombsAreRefused() throws {
         var bomb = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n"
         for level in 1...9 {

@@ -55,59 +55,85 @@ enum BootstrapRoles {
 
     private static let healthPaths = ["/healthz", "/livez", "/readyz", "/version", "/version/"]
 
-    static let clusterRoles: [ClusterRole] = [
-        role("cluster-admin", [rule(["*"], "*", ["*"]), paths(["*"], ["*"])]),
+    static let clusterRoles: [ClusterRole] =
+        [
+            role("cluster-admin", [rule(["*"], "*", ["*"]), paths(["*"], ["*"])]),
+            role(
+                "system:discovery",
+                [
+                    paths(
+                        ["get"],
+                        ["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"] + healthPaths)
+                ]),
+            role("system:public-info-viewer", [paths(["get"], healthPaths)]),
+            role(
+                "system:basic-user",
+                [
+                    rule(
+                        ["create"], "authorization.k8s.io", ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]),
+                    rule(["create"], "authentication.k8s.io", ["selfsubjectreviews"]),
+                ]),
+            role(
+                "system:auth-delegator",
+                [
+                    rule(["create"], "authentication.k8s.io", ["tokenreviews"]),
+                    rule(["create"], "authorization.k8s.io", ["subjectaccessreviews"]),
+                ]),
+            role(
+                "system:service-account-issuer-discovery",
+                [
+                    paths(
+                        ["get"],
+                        [
+                            "/.well-known/openid-configuration", "/.well-known/openid-configuration/",
+                            "/openid/v1/jwks",
+                            "/openid/v1/jwks/",
+                        ])
+                ]),
+            role(
+                "system:monitoring",
+                [
+                    paths(
+                        ["get"],
+                        [
+                            "/healthz", "/healthz/*", "/livez", "/livez/*", "/metrics", "/metrics/slis", "/readyz",
+                            "/readyz/*",
+                        ])
+                ]),
+        ] + components + [
+            aggregated("admin"), aggregated("edit", into: ["admin"]), aggregated("view", into: ["edit"]),
+            role("system:aggregate-to-admin", labels: [aggregationLabel("admin"): "true"], administration),
+            role("system:aggregate-to-edit", labels: [aggregationLabel("edit"): "true"], editing),
+            role("system:aggregate-to-view", labels: [aggregationLabel("view"): "true"], viewing),
+            role(
+                "system:aggregated-metrics-reader",
+                labels: [
+                    aggregationLabel("admin"): "true", aggregationLabel("edit"): "true",
+                    aggregationLabel("view"): "true",
+                ],
+                [rule(read, "metrics.k8s.io", ["pods", "nodes"])]),
+        ]
+
+    private static let reportEvents = ["", "events.k8s.io"].map { rule(["create", "patch", "update"], $0, ["events"]) }
+
+    /// Of components that people run in pods, and bind to their accounts. What runs in this process needs none.
+    private static let components = [
         role(
-            "system:discovery",
+            "system:kubelet-api-admin",
             [
-                paths(
-                    ["get"],
-                    ["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"] + healthPaths)
+                rule(read + ["proxy"], "", ["nodes"]),
+                rule(["*"], "", ["nodes/log", "nodes/metrics", "nodes/proxy", "nodes/stats"]),
             ]),
-        role("system:public-info-viewer", [paths(["get"], healthPaths)]),
+        role("system:kube-dns", [rule(["list", "watch"], "", ["endpoints", "services"])]),
         role(
-            "system:basic-user",
+            "system:node-problem-detector",
+            [rule(["get"], "", ["nodes"]), rule(["patch"], "", ["nodes/status"])] + reportEvents),
+        role(
+            "system:node-proxier",
             [
-                rule(
-                    ["create"], "authorization.k8s.io", ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]),
-                rule(["create"], "authentication.k8s.io", ["selfsubjectreviews"]),
-            ]),
-        role(
-            "system:auth-delegator",
-            [
-                rule(["create"], "authentication.k8s.io", ["tokenreviews"]),
-                rule(["create"], "authorization.k8s.io", ["subjectaccessreviews"]),
-            ]),
-        role(
-            "system:service-account-issuer-discovery",
-            [
-                paths(
-                    ["get"],
-                    [
-                        "/.well-known/openid-configuration", "/.well-known/openid-configuration/", "/openid/v1/jwks",
-                        "/openid/v1/jwks/",
-                    ])
-            ]),
-        role(
-            "system:monitoring",
-            [
-                paths(
-                    ["get"],
-                    [
-                        "/healthz", "/healthz/*", "/livez", "/livez/*", "/metrics", "/metrics/slis", "/readyz",
-                        "/readyz/*",
-                    ])
-            ]),
-        aggregated("admin"), aggregated("edit", into: ["admin"]), aggregated("view", into: ["edit"]),
-        role("system:aggregate-to-admin", labels: [aggregationLabel("admin"): "true"], administration),
-        role("system:aggregate-to-edit", labels: [aggregationLabel("edit"): "true"], editing),
-        role("system:aggregate-to-view", labels: [aggregationLabel("view"): "true"], viewing),
-        role(
-            "system:aggregated-metrics-reader",
-            labels: [
-                aggregationLabel("admin"): "true", aggregationLabel("edit"): "true", aggregationLabel("view"): "true",
-            ],
-            [rule(read, "metrics.k8s.io", ["pods", "nodes"])]),
+                rule(["list", "watch"], "", ["endpoints", "services"]), rule(read, "", ["nodes"]),
+                rule(["list", "watch"], "discovery.k8s.io", ["endpointslices"]),
+            ] + reportEvents),
     ]
 
     private static let administration =

@@ -5,6 +5,8 @@ struct User: Sendable, Hashable {
     static let administrators = "system:masters"
     static let authenticated = "system:authenticated"
     static let unauthenticated = "system:unauthenticated"
+    /// The key in `extra` of what names the credential that was shown.
+    static let credentialID = "authentication.kubernetes.io/credential-id"
 
     var name: String
     var uid = ""

@@ -31,6 +31,9 @@ enum ControllerReason {
     static let preempted = "Preempted"
     static let preemptionByScheduler = "PreemptionByScheduler"
 
+    // The garbage collector.
+    static let ownerRefInvalidNamespace = "OwnerRefInvalidNamespace"
+
     // Services and their endpoints.
     static let ensuredLoadBalancer = "EnsuredLoadBalancer"
     static let deletedLoadBalancer = "DeletedLoadBalancer"

@@ -64,7 +64,9 @@ public struct ControllerSet: Sendable {
             Scheduler(
                 client: client, pods: pods, nodes: nodes, events: parts.recorder(Scheduler.name), time: time,
                 logger: logger),
-            GarbageCollector(client: client, tracker: tracker, time: time, logger: logger),
+            GarbageCollector(
+                client: client, tracker: tracker, events: parts.recorder(GarbageCollector.name), time: time,
+                logger: logger),
             NamespaceController(client: client, namespaces: namespaces, tracker: tracker, time: time, logger: logger),
             NamespaceDefaultsController(
                 client: client, namespaces: namespaces, tracker: tracker, rootCertificate: rootCertificate, time: time,

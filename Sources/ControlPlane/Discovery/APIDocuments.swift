@@ -20,27 +20,25 @@ struct APIDocuments: Sendable {
         openAPIv3 = OnDemand { OpenAPIv3(catalogue: catalogue) }
     }
 
-    /// Throws 404 where the path is none of theirs.
-    func answer(_ path: RequestPath, accept: String, ifNoneMatch: String) throws(APIError) -> HTTPAnswer {
+    /// Throws 404 where the path is none of theirs, and 406 where the client takes none of a document's forms.
+    func answer(_ path: RequestPath, accept: String, ifNoneMatch: String) throws -> HTTPAnswer {
         let components = path.components
         switch (components.first, components.count) {
         case ("api", 1), ("apis", 1):
             let isCore = components[0] == "api"
-            if MediaRange.list(accept).contains(where: Discovery.isAggregated) {
-                return Self.tagged(
-                    isCore ? discovery.aggregatedCore : discovery.aggregatedGroups,
-                    contentType: Discovery.aggregatedType, ifNoneMatch: ifNoneMatch)
-            }
-            return .json(isCore ? discovery.coreVersions : discovery.groupList)
+            let whole = isCore ? discovery.aggregatedCore : discovery.aggregatedGroups
+            return try Self.discovery(
+                isCore ? discovery.coreVersions : discovery.groupList, aggregated: whole, accept: accept,
+                ifNoneMatch: ifNoneMatch)
         case ("api", 2):
             guard let list = discovery.resources["/\(components[1])"] else { break }
-            return .json(list)
+            return try Self.discovery(list, accept: accept)
         case ("apis", 2):
             guard let group = discovery.groups[components[1]] else { break }
-            return .json(group)
+            return try Self.discovery(group, accept: accept)
         case ("apis", 3):
             guard let list = discovery.resources["\(components[1])/\(components[2])"] else { break }
-            return .json(list)
+            return try Self.discovery(list, accept: accept)
         case ("apis", 4) where path.text == "/apis/apiextensions.k8s.io/v1/customresourcedefinitions":
             // Not in discovery. kubectl looks here before it says that a kind is unknown; there are none.
             return .json([
@@ -48,21 +46,74 @@ struct APIDocuments: Sendable {
                 "metadata": ["resourceVersion": "1"], "items": [],
             ])
         case ("openapi", 2) where components[1] == "v3":
+            try Self.requireJSON(accept)
             return Self.tagged(openAPIv3.value.index, contentType: "application/json", ifNoneMatch: ifNoneMatch)
         case ("openapi", 3...) where components[1] == "v3":
             let name = components.dropFirst(2).joined(separator: "/")
             guard let document = openAPIv3.value.documents[name] else { break }
-            return Self.tagged(document, contentType: "application/json", ifNoneMatch: ifNoneMatch)
+            return try Self.openAPIv3(
+                document, at: path.text, hash: path.query["hash"] ?? "", accept: accept, ifNoneMatch: ifNoneMatch)
         case ("openapi", 2) where components[1] == "v2":
-            let wantsProtobuf = MediaRange.list(accept).contains { $0.type == OpenAPIv2.protobufType }
-            return Self.tagged(
-                wantsProtobuf ? openAPIv2.value.protobuf : openAPIv2.value.json,
-                contentType: wantsProtobuf ? "application/octet-stream" : "application/json",
-                ifNoneMatch: ifNoneMatch)
-        case (nil, _): return .json(["paths": .array(paths.map { .string($0) })])
+            return try openAPIv2(accept: accept, ifNoneMatch: ifNoneMatch)
+        case (nil, _):
+            var answer = HTTPAnswer.json(["paths": .array(paths.map { .string($0) })])
+            answer.isForPeople = true
+            return answer
         default: break
         }
-        throw .unknownPath
+        throw APIError.unknownPath
+    }
+
+    /// A list of discovery in the form that is preferred: for everything at once where that is asked for, as JSON or
+    /// YAML else. Protobuf has no message for the former, and who takes protobuf of the latter takes JSON, too.
+    private static func discovery(
+        _ list: JSONValue, aggregated: JSONValue? = nil, accept: String, ifNoneMatch: String = ""
+    ) throws -> HTTPAnswer {
+        let ranges = accept.isEmpty ? [MediaRange("*/*")] : MediaRange.preferred(accept)
+        for range in ranges {
+            if let aggregated, Discovery.isAggregated(range) {
+                return tagged(aggregated, contentType: Discovery.aggregatedType, ifNoneMatch: ifNoneMatch)
+            }
+            guard range.parameters["as"] == nil else { continue }
+            if range.isJSON { return .json(list) }
+            if range.type == AnswerEncoding.yaml.rawValue { return try .object(list, .yaml) }
+        }
+        throw AnswerFormat.refusal(accepted: [AnswerEncoding.json, .yaml].map(\.rawValue))
+    }
+
+    private static func requireJSON(_ accept: String) throws(APIError) {
+        guard !accept.isEmpty, !MediaRange.preferred(accept).contains(where: \.isJSON) else { return }
+        throw AnswerFormat.refusal(accepted: [AnswerEncoding.json.rawValue])
+    }
+
+    /// A document of a group version. At the address that names its hash it never changes; an old address leads to the
+    /// present one (kube-openapi `handler3`).
+    private static func openAPIv3(
+        _ document: [UInt8], at path: String, hash named: String, accept: String, ifNoneMatch: String
+    ) throws(APIError) -> HTTPAnswer {
+        try requireJSON(accept)
+        var answer = tagged(document, contentType: "application/json", ifNoneMatch: ifNoneMatch)
+        guard !named.isEmpty else { return answer }
+        guard answer.entityTag == "\"\(named)\"" else {
+            answer = HTTPAnswer(status: .movedPermanently, contentType: "text/plain", body: .bytes(ByteBuffer()))
+            answer.location = "\(path)?hash=\(hash(document))"
+            return answer
+        }
+        answer.isImmutable = true
+        return answer
+    }
+
+    private func openAPIv2(accept: String, ifNoneMatch: String) throws(APIError) -> HTTPAnswer {
+        for range in accept.isEmpty ? [MediaRange("*/*")] : MediaRange.preferred(accept) {
+            if range.isJSON {
+                return Self.tagged(openAPIv2.value.json, contentType: "application/json", ifNoneMatch: ifNoneMatch)
+            }
+            if OpenAPIv2.protobufTypes.contains(range.type) {
+                return Self.tagged(
+                    openAPIv2.value.protobuf, contentType: OpenAPIv2.protobufTypes[0], ifNoneMatch: ifNoneMatch)
+            }
+        }
+        throw AnswerFormat.refusal(accepted: [AnswerEncoding.json.rawValue] + OpenAPIv2.protobufTypes.prefix(1))
     }
 
     private var paths: [String] {
@@ -80,7 +131,7 @@ struct APIDocuments: Sendable {
 
     static func tagged(_ bytes: [UInt8], contentType: String, ifNoneMatch: String) -> HTTPAnswer {
         let tag = "\"\(hash(bytes))\""
-        let isKnown = ifNoneMatch == tag
+        let isKnown = EntityTag.matches(tag, ifNoneMatch: ifNoneMatch)
         var answer = HTTPAnswer(
             status: isKnown ? .notModified : .ok, contentType: contentType,
             body: .bytes(isKnown ? ByteBuffer() : ByteBuffer(bytes: bytes)))

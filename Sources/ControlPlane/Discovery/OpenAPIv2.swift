@@ -3,7 +3,11 @@ import KubernetesAPI
 /// `/openapi/v2`, for clients that do not know version 3 (kubectl before 1.27): as JSON, and as the protobuf message
 /// of gnostic's `openapi.v2.Document`, which is all that kubectl asks for.
 struct OpenAPIv2: Sendable {
-    static let protobufType = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+    /// What it is called, and what clients call it: an `@` may not be in a type.
+    static let protobufTypes = [
+        "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+        "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+    ]
 
     let json: [UInt8]
     let protobuf: [UInt8]

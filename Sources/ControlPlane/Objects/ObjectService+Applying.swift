@@ -86,7 +86,8 @@ extension ObjectService {
             kind: kind,
             manager: FieldManager(
                 request.fieldManager, .apply, apiVersion: kind.apiVersion, subresource: request.subresource),
-            force: request.options.force ?? false, ignoring: Self.ignoredFields(request), time: managedTime)
+            force: request.options.force ?? false, ignoring: Self.ignoredFields(request),
+            only: request.subresource == "resize" ? Self.resizedPlaces : [], time: managedTime)
         var result: ServerSideApply.Result
         do {
             result = try apply.apply(configuration, to: live)
@@ -105,6 +106,11 @@ extension ObjectService {
         if let refusal = findings.refusal(of: kind, strict: false) { throw refusal }
         result.object = result.object.withoutNulls
         return result
+    }
+
+    /// What `pods/resize` writes (`podResizeStrategy`).
+    private static let resizedPlaces = ["containers", "initContainers"].flatMap { list in
+        ["resources", "resizePolicy"].map { ["f:spec", "f:\(list)", "*", "f:\($0)"] }
     }
 
     // MARK: scale

@@ -7,6 +7,8 @@ struct ObjectWatch: Sendable {
     enum Frame: Sendable {
         case object(StoreEvent.Kind, StoredObject, of: StoreEvent?)
         case bookmark(resourceVersion: Int64, endsInitialEvents: Bool)
+        /// The last one of a watch that cannot go on.
+        case failure(Status)
     }
 
     private let resource: ServedResource
@@ -15,6 +17,19 @@ struct ObjectWatch: Sendable {
     private let sendsBookmarks: Bool
     private let endsInitialEvents: Bool
     private let deadline: Scheduled<Void>?
+    private let refusal: APIError?
+
+    /// A watch that was asked for rightly and cannot be had. As in the API server that is not the answer's status but
+    /// its only event, whether the reason comes up at the beginning or later (apiserver `cacher.newErrorWatcher`).
+    init(resource: ServedResource, refusal: APIError) {
+        self.resource = resource
+        self.refusal = refusal
+        source = .ended
+        selection = .everything
+        sendsBookmarks = false
+        endsInitialEvents = false
+        deadline = nil
+    }
 
     /// - Parameters:
     ///   - endsInitialEvents: whether a bookmark says that the initial events are over (`sendInitialEvents`).
@@ -29,6 +44,7 @@ struct ObjectWatch: Sendable {
         self.sendsBookmarks = sendsBookmarks
         self.endsInitialEvents = endsInitialEvents
         self.deadline = deadline
+        refusal = nil
     }
 
     var kind: GroupVersionKind { resource.kind }
@@ -48,6 +64,7 @@ struct ObjectWatch: Sendable {
         private var backlog: ArraySlice<StoreEvent>
         private var items: AsyncStream<StoreWatchItem>.AsyncIterator
         private var owesInitialEnd: Bool
+        private var refusal: APIError?
 
         init(_ watch: ObjectWatch) {
             self.watch = watch
@@ -55,10 +72,12 @@ struct ObjectWatch: Sendable {
             backlog = watch.source.backlog[...]
             items = watch.source.items.makeAsyncIterator()
             owesInitialEnd = watch.endsInitialEvents
+            refusal = watch.refusal
         }
 
         /// The next frame; nil at the end of the watch.
         mutating func next() async -> Frame? {
+            if let refusal = refusal.take() { return .failure(refusal.status) }
             while let object = objects.popFirst() {
                 let object = watch.resource.presented(object)
                 if watch.selection.matches(object) { return .object(.added, object, of: nil) }

@@ -28,14 +28,7 @@ struct RequestOptions: Sendable {
 
     init(_ query: [String: String]) throws {
         raw = query
-        func flag(_ name: String) throws -> Bool? {
-            switch query[name] {
-            case nil, "": nil
-            case "true", "1", "True", "TRUE", "t", "T": true
-            case "false", "0", "False", "FALSE", "f", "F": false
-            case let other?: throw Self.unreadable(name, other)
-            }
-        }
+        func flag(_ name: String) -> Bool? { query[name].map(Self.isSet) }
         func number(_ name: String) throws -> Int64? {
             guard let text = query[name], !text.isEmpty else { return nil }
             guard let value = Int64(text) else { throw Self.unreadable(name, text) }
@@ -52,11 +45,11 @@ struct RequestOptions: Sendable {
         resourceVersionMatch = query["resourceVersionMatch"] ?? ""
         limit = Int(clamping: max(0, try number("limit") ?? 0))
         continueToken = query["continue"] ?? ""
-        allowWatchBookmarks = try flag("allowWatchBookmarks") ?? false
-        sendInitialEvents = try flag("sendInitialEvents")
+        allowWatchBookmarks = flag("allowWatchBookmarks") ?? false
+        sendInitialEvents = flag("sendInitialEvents")
         timeoutSeconds = try number("timeoutSeconds")
         fieldManager = query["fieldManager"] ?? ""
-        force = try flag("force")
+        force = flag("force")
         if let text = query["dryRun"] {
             guard text == "All" || text.isEmpty else {
                 throw Self.invalidOption("dryRun", text, supported: ["All"])
@@ -72,47 +65,51 @@ struct RequestOptions: Sendable {
         try checkVersionMatch()
     }
 
-    /// The rules of `ValidateListOptions` on which parameters go together.
+    /// The rules of `ValidateListOptions` on which parameters go together
+    /// (apimachinery `internalversion/validation`).
     private func checkVersionMatch() throws {
-        func refuse(_ field: String, _ problem: String) -> APIError {
-            APIError(
-                code: 422, reason: .invalid, message: "ListOptions.meta.k8s.io \"\" is invalid: \(field): \(problem)")
-        }
-        if sendInitialEvents != nil {
-            guard resourceVersionMatch == "NotOlderThan" else {
-                throw refuse(
-                    "resourceVersionMatch",
-                    "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+        let isWatch = raw["watch"].map(Self.isSet) ?? false
+        var errors = FieldErrors()
+        let path = FieldPath("resourceVersionMatch")
+        if isWatch {
+            if sendInitialEvents != nil, resourceVersionMatch != "NotOlderThan" {
+                errors.forbidden(path, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
             }
-            return
+            if !resourceVersionMatch.isEmpty {
+                if sendInitialEvents == nil {
+                    errors.forbidden(
+                        path, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
+                }
+                if resourceVersionMatch != "NotOlderThan" {
+                    errors.notSupported(path, resourceVersionMatch, ["NotOlderThan"])
+                }
+            }
+        } else {
+            if !resourceVersionMatch.isEmpty {
+                if resourceVersion == nil {
+                    errors.forbidden(path, "resourceVersionMatch is forbidden unless resourceVersion is provided")
+                }
+                if !["Exact", "NotOlderThan"].contains(resourceVersionMatch) {
+                    errors.notSupported(path, resourceVersionMatch, ["Exact", "NotOlderThan", ""])
+                }
+                if resourceVersionMatch == "Exact", resourceVersion == 0 {
+                    errors.forbidden(path, #"resourceVersionMatch "exact" is forbidden for resourceVersion "0""#)
+                }
+            }
+            if sendInitialEvents != nil {
+                errors.forbidden(FieldPath("sendInitialEvents"), "sendInitialEvents is forbidden for list")
+            }
         }
-        guard !resourceVersionMatch.isEmpty else { return }
-        guard ["NotOlderThan", "Exact"].contains(resourceVersionMatch) else {
-            throw refuse(
-                "resourceVersionMatch",
-                "Unsupported value: \"\(resourceVersionMatch)\": supported values: \"Exact\", \"NotOlderThan\"")
+        if !resourceVersionMatch.isEmpty, !continueToken.isEmpty {
+            errors.forbidden(path, "resourceVersionMatch is forbidden when continue is provided")
         }
-        guard raw["watch"] != "true" && raw["watch"] != "1" else {
-            throw refuse(
-                "resourceVersionMatch",
-                "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
-        }
-        guard let resourceVersion else {
-            throw refuse(
-                "resourceVersionMatch",
-                "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided")
-        }
-        guard continueToken.isEmpty else {
-            throw refuse(
-                "resourceVersionMatch",
-                "Forbidden: resourceVersionMatch is forbidden when continue is provided")
-        }
-        guard resourceVersionMatch != "Exact" || resourceVersion > 0 else {
-            throw refuse(
-                "resourceVersionMatch",
-                "Forbidden: resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"")
-        }
+        if let refusal = errors.refusal(of: Self.listOptions, name: "") { throw refusal }
     }
+
+    private static let listOptions = GroupVersionKind(group: "meta.k8s.io", version: "v1", kind: "ListOptions")
+
+    /// What a parameter that is there says, if it is a yes or a no (apimachinery `Convert_Slice_string_To_bool`).
+    static func isSet(_ text: String) -> Bool { text != "0" && text.lowercased() != "false" }
 
     private static func unreadable(_ name: String, _ text: String) -> APIError {
         .badRequest("\(name): Invalid value: \"\(text)\"")

@@ -5,6 +5,13 @@ struct Selection: Sendable {
     private let labels: LabelMatcher
     private let fields: FieldMatcher
 
+    static let everything = Selection(labels: .everything, fields: .everything)
+
+    private init(labels: LabelMatcher, fields: FieldMatcher) {
+        self.labels = labels
+        self.fields = fields
+    }
+
     init(_ options: RequestOptions, of kind: GroupVersionKind) throws {
         do throws(SelectorError) {
             labels = try options.labelSelector.isEmpty ? .everything : LabelMatcher(parsing: options.labelSelector)

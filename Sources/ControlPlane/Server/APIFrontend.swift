@@ -18,7 +18,7 @@ struct APIFrontend: Sendable {
     func respond(to request: Request, _ writer: consuming ResponseWriter, on channel: any Channel) async throws {
         let started = ContinuousClock.now
         var measured = RequestMetrics.Labels(verb: request.method.rawValue.lowercased())
-        let response: HTTPAnswer
+        var response: HTTPAnswer
         // A refusal is said in the words that the client prefers, too.
         let encoding = AnswerFormat(accept: request.headers[.accept] ?? "")?.encoding ?? .json
         do {
@@ -35,6 +35,7 @@ struct APIFrontend: Sendable {
         }
         measured.code = Int(response.status.code)
         metrics.count(measured)
+        if isForPeople(request, response) { response = response.pretty() }
         if response.isWorthCompressing, AcceptedEncodings(request.headers[.acceptEncoding]).gzip {
             try await compress(response, writer)
             metrics.observe(measured, started.duration(to: .now))
@@ -55,6 +56,16 @@ struct APIFrontend: Sendable {
         case .log(let log):
             try await stream(log, response.head(length: nil), request, writer)
         }
+    }
+
+    /// Whether an answer is to be indented. Documents with a tag are what their tag says.
+    private func isForPeople(_ request: Request, _ answer: HTTPAnswer) -> Bool {
+        guard answer.entityTag.isEmpty else { return false }
+        let target = request.head.path ?? ""
+        return answer.isForPeople
+            || PrettyJSON.isWanted(
+                query: target.contains("pretty") ? RequestPath(target)?.query["pretty"] : nil,
+                userAgent: request.headers[.userAgent] ?? "", accept: request.headers[.accept] ?? "")
     }
 
     private func answer(

@@ -17,7 +17,7 @@ struct AnswerWriter: Sendable {
             guard format != .json else {
                 return HTTPAnswer(
                     status: .init(code: code), contentType: "application/json",
-                    body: .bytes(ByteBuffer(bytes: object.bytes)))
+                    body: .bytes(HTTPAnswer.line(object.bytes)))
             }
             return try .object(converted(object.value), code: code, format.encoding)
         case .made(let value, let code):

@@ -1,3 +1,4 @@
+import Crypto
 import NIOCore
 import NIOSSL
 import Synchronization
@@ -5,7 +6,8 @@ import X509
 
 /// Who is at the other end of each connection: what the client certificate's subject says.
 ///
-/// The common name is the user, the organizations are the groups (Kubernetes' X.509 authentication).
+/// The common name is the user, the organizations are the groups (Kubernetes' X.509 authentication); which certificate
+/// it was is said by its digest (KEP-4193).
 final class ClientIdentities: Sendable {
     private let known = Mutex<[ObjectIdentifier: User?]>([:])
 
@@ -37,6 +39,12 @@ final class ClientIdentities: Sendable {
                 }
             }
         }
-        return name.isEmpty ? nil : User(name: name, groups: groups + [User.authenticated])
+        guard !name.isEmpty else { return nil }
+        let digest = SHA256.hash(data: bytes).map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.utf8.count == 1 ? "0" + digits : digits
+        }.joined()
+        return User(
+            name: name, groups: groups + [User.authenticated], extra: [User.credentialID: ["X509SHA256=\(digest)"]])
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import KubernetesAPI
 import NIOCore
@@ -35,21 +36,37 @@ struct HTTPAnswer: Sendable {
     var contentType: String
     var body: Body
     var warnings: [String] = []
+    /// With its quotes; empty where there is none.
     var entityTag = ""
+    /// Where the answer is found rather; empty where it is here.
+    var location = ""
+    /// Whether the content of this address never changes.
+    var isImmutable = false
+    /// Whether it is always indented.
+    var isForPeople = false
     /// Seconds after which a client may try again; 0 says nothing.
     var retryAfter: Int32 = 0
 
     static func json(_ value: JSONValue, code: Int = 200) -> HTTPAnswer {
         HTTPAnswer(
             status: .init(code: code), contentType: "application/json",
-            body: .bytes(ByteBuffer(bytes: value.bytes)))
+            body: .bytes(line(value.bytes)))
+    }
+
+    /// A JSON text with the line's end that Go's encoder writes after it.
+    static func line(_ bytes: [UInt8]) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(bytes.count + 1)
+        buffer.writeBytes(bytes)
+        buffer.writeInteger(UInt8(ascii: "\n"))
+        return buffer
     }
 
     /// An object, or a list, in an encoding.
     static func object(_ value: JSONValue, code: Int = 200, _ encoding: AnswerEncoding) throws -> HTTPAnswer {
         let bytes: ByteBuffer
         switch encoding {
-        case .json: bytes = ByteBuffer(bytes: value.bytes)
+        case .json: bytes = line(value.bytes)
         case .yaml: bytes = ByteBuffer(string: YAMLText.text(value))
         case .protobuf: bytes = ByteBuffer(bytes: try ProtobufEncoder.encode(value))
         }
@@ -67,7 +84,7 @@ struct HTTPAnswer: Sendable {
 
     /// As the API server writes it: `metadata` is always there.
     static func statusJSON(_ status: Status) -> JSONValue {
-        var ordered: JSONObject = ["kind": "Status", "apiVersion": "v1", "metadata": .object(JSONObject())]
+        var ordered: JSONObject = ["kind": "Status", "apiVersion": "v1", "metadata": status.metadata.json]
         for (key, member) in status.json.objectValue ?? JSONObject() where ordered[key] == nil {
             ordered[key] = member
         }
@@ -84,7 +101,9 @@ struct HTTPAnswer: Sendable {
     func head(length: Int?) -> HTTPResponse {
         var fields = HTTPFields()
         fields[.contentType] = contentType
-        fields[.cacheControl] = "no-cache, private"
+        fields[.cacheControl] = isImmutable ? "public, immutable" : "no-cache, private"
+        if isImmutable { fields[.expires] = Self.inAYear }
+        if !location.isEmpty { fields[.location] = location }
         if let length { fields[.contentLength] = String(length) }
         if !entityTag.isEmpty {
             fields[.eTag] = entityTag
@@ -97,6 +116,15 @@ struct HTTPAnswer: Sendable {
             }
         }
         return HTTPResponse(status: status, headerFields: fields)
+    }
+
+    /// As HTTP writes times (RFC 9110, section 5.6.7).
+    private static var inAYear: String {
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.timeZone = TimeZone(secondsFromGMT: 0)
+        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        return format.string(from: Date(timeIntervalSinceNow: 365 * 86400))
     }
 
     /// As many as an answer's head may hold, in scalars, as in the Kubernetes API server: where all of them are too long,

@@ -11,7 +11,10 @@ struct HealthChecks: Sendable {
     func answer(_ path: RequestPath, _ method: HTTPRequest.Method) -> HTTPAnswer? {
         guard method == .get || method == .head, let first = path.components.first else { return nil }
         switch (first, path.components.count) {
-        case ("version", 1): return .json(version)
+        case ("version", 1):
+            var answer = HTTPAnswer.json(version)
+            answer.isForPeople = true
+            return answer
         case ("healthz", 1), ("livez", 1), ("readyz", 1): return all(first, isVerbose: path.query["verbose"] != nil)
         case ("healthz", 2), ("livez", 2), ("readyz", 2):
             guard let check = checks.first(where: { $0.name == path.components[1] }) else { return nil }

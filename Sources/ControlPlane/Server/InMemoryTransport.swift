@@ -19,6 +19,7 @@ struct InMemoryTransport: APITransport {
     func watch(_ request: APIRequest) async throws -> AsyncThrowingStream<RawWatchEvent, any Error> {
         var request = request
         request.verb = .watch
+        request.options["watch"] = "true"
         guard case .watch(let watch) = try await service.answer(try objectRequest(request)).answer else {
             throw APIError.badRequest("\(request.path) cannot be watched")
         }
@@ -35,6 +36,8 @@ struct InMemoryTransport: APITransport {
                         type: "BOOKMARK",
                         object: ObjectWatch.bookmark(
                             kind: watch.kind, resourceVersion: version, endsInitialEvents: endsInitialEvents))
+                case .failure(let status):
+                    event = RawWatchEvent(type: "ERROR", object: HTTPAnswer.statusJSON(status))
                 }
                 guard case .enqueued = continuation.yield(event) else { break }  // too slow, or gone
             }
@@ -69,6 +72,7 @@ struct InMemoryTransport: APITransport {
     private func list(_ page: ObjectPage, _ request: APIRequest) -> JSONValue {
         var metadata: JSONObject = ["resourceVersion": .string(String(page.resourceVersion))]
         if !page.continueToken.isEmpty { metadata["continue"] = .string(page.continueToken) }
+        if let remaining = page.remaining { metadata["remainingItemCount"] = .integer(Int64(remaining)) }
         return [
             "metadata": .object(metadata), "items": .array(page.objects.map(\.value)),
         ]

@@ -74,7 +74,11 @@ struct AnswerFormat: Sendable, Hashable {
             isWatch
             ? ["\(AnswerEncoding.json.rawValue);stream=watch", AnswerEncoding.protobuf.streamType]
             : AnswerEncoding.allCases.map(\.rawValue)
-        return APIError(
+        return refusal(accepted: types)
+    }
+
+    static func refusal(accepted types: [String]) -> APIError {
+        APIError(
             code: 406, reason: .notAcceptable,
             message: "only the following media types are accepted: \(types.joined(separator: ", "))")
     }

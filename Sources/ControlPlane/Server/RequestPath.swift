@@ -68,7 +68,7 @@ struct RequestPath: Sendable, Hashable {
     /// What a method means on objects; nil where it means nothing.
     func verb(_ method: HTTPRequest.Method, of objects: Objects) -> APIRequest.Verb? {
         switch method {
-        case .get where objects.name.isEmpty: ["true", "1"].contains(query["watch"]) ? .watch : .list
+        case .get where objects.name.isEmpty: query["watch"].map(RequestOptions.isSet) == true ? .watch : .list
         case .get: .get
         case .post: .create
         case .put: .update

@@ -35,13 +35,8 @@ struct WatchEncoder: Sendable {
             let object = ObjectWatch.bookmark(
                 kind: kind, resourceVersion: version, endsInitialEvents: endsInitialEvents)
             return try encoded("BOOKMARK", bookmark(object))
+        case .failure(let status): return try encoded("ERROR", HTTPAnswer.statusJSON(status))
         }
-    }
-
-    /// What ends a watch that cannot go on.
-    func failure(_ status: Status) -> ByteBuffer {
-        let value = HTTPAnswer.statusJSON(status)
-        return (try? encoded("ERROR", value)) ?? StoreEvent.frame(type: "ERROR", object: value.bytes)
     }
 
     private func encoded(_ type: String, _ value: JSONValue) throws -> ByteBuffer {

@@ -33,4 +33,8 @@ struct StoreWatch: Sendable {
     let items: AsyncStream<StoreWatchItem>
     /// Ends the watch.
     let cancel: @Sendable () -> Void
+
+    /// Nothing, at once.
+    static let ended = StoreWatch(
+        objects: [], backlog: [], resourceVersion: 0, items: AsyncStream { $0.finish() }, cancel: {})
 }

@@ -50,6 +50,11 @@ public struct FieldSet: Sendable, Hashable {
         children = FieldNode.difference(children, other.children, whole: true)
     }
 
+    /// The fields at and below the places of the given form, each as the elements that lead there; `*` is any element.
+    public func limited(to places: [[String]]) -> FieldSet {
+        FieldSet(children: FieldNode.limited(children, to: places.map { $0[...] }))
+    }
+
     public func intersection(_ other: FieldSet) -> FieldSet {
         FieldSet(children: FieldNode.intersection(children, other.children))
     }
@@ -154,6 +159,18 @@ enum FieldNode {
                 result[key] = make(
                     isMember: isMember(present) && !removes, difference(below(present), below(node), whole: whole))
             }
+        }
+        return result
+    }
+
+    static func limited(_ children: JSONObject, to places: [ArraySlice<String>]) -> JSONObject {
+        var result = JSONObject()
+        for (key, node) in children where key != itself {
+            let inside = places.filter { $0.first == key || $0.first == "*" }.map { $0.dropFirst() }
+            guard !inside.isEmpty else { continue }
+            result[key] =
+                inside.contains(where: \.isEmpty)
+                ? node : make(isMember: false, limited(below(node), to: inside))
         }
         return result
     }

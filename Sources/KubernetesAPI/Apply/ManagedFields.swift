@@ -137,17 +137,21 @@ public struct ManagedFields: Sendable, Hashable {
     /// write changed or removed.
     mutating func apply(_ claimed: FieldSet, _ changes: ObjectChanges, by manager: FieldManager, time: String) {
         let written = changes.written
-        var time = time
-        if let index = entries.firstIndex(where: { $0.manager.isSame(as: manager) }) {
-            let present = entries.remove(at: index)
-            let isSame = present.fields == claimed && written.isEmpty && changes.removed.isEmpty
-            if isSame, !present.time.isEmpty { time = present.time }
-        }
-        for index in entries.indices {
+        var entry = Entry(manager: manager, time: time, fields: claimed)
+        let mine = entries.firstIndex { $0.manager.isSame(as: manager) }
+        for index in entries.indices where index != mine {
             entries[index].fields.subtract(written)
             entries[index].fields.subtract(changes.removed)
         }
-        entries.append(Entry(manager: manager, time: time, fields: claimed))
+        if let mine {
+            let present = entries[mine]
+            let isSame = present.fields == claimed && written.isEmpty && changes.removed.isEmpty
+            if isSame, !present.time.isEmpty { entry.time = present.time }
+            // In its place: the same entries in another order would be a change.
+            entries[mine] = entry
+        } else {
+            entries.append(entry)
+        }
         entries.removeAll { $0.fields.isEmpty }
     }
 }

@@ -11,6 +11,13 @@ public struct ObjectChanges: Sendable, Hashable {
         (added, modified, removed) = (set(nodes.added), set(nodes.modified), set(nodes.removed))
     }
 
+    /// The same of those fields alone that `filter` leaves.
+    func filtered(_ filter: (FieldSet) -> FieldSet) -> ObjectChanges {
+        var changes = self
+        (changes.added, changes.modified, changes.removed) = (filter(added), filter(modified), filter(removed))
+        return changes
+    }
+
     /// All that is otherwise than before and still there.
     public var written: FieldSet {
         var fields = modified

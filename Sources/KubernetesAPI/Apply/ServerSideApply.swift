@@ -7,18 +7,28 @@ public struct ServerSideApply: Sendable {
     public var force: Bool
     /// Fields, with all below them, that are not written by this request: `status` of whole objects.
     public var ignored: FieldSet
+    /// The only places that are written by this request, as `FieldSet.limited(to:)` takes them; none: all others.
+    public var places: [[String]]
     /// RFC 3339.
     public var time: String
 
     public init(
         kind: GroupVersionKind, manager: FieldManager, force: Bool, ignoring ignored: FieldSet = FieldSet(),
-        time: String
+        only places: [[String]] = [], time: String
     ) {
         self.kind = kind
         self.manager = manager
         self.force = force
         self.ignored = ignored
+        self.places = places
         self.time = time
+    }
+
+    /// What this request writes of some fields.
+    private func concerned(_ fields: FieldSet) -> FieldSet {
+        var fields = places.isEmpty ? fields : fields.limited(to: places)
+        fields.subtractTrees(ignored)
+        return fields
     }
 
     /// Why a configuration cannot be applied.
@@ -57,13 +67,13 @@ public struct ServerSideApply: Sendable {
         let previous = managed.fields(of: manager)
         var merged = AppliedMerge.merge(configuration, into: live, kind: kind)
         if let previous { merged = pruned(merged, previous, claimed, managed) }
-        let changes = ObjectChanges(from: live, to: merged, kind: kind)
+        // What is not written by this request is in no conflict, and changes hands no more than it changes.
+        let changes = ObjectChanges(from: live, to: merged, kind: kind).filtered(concerned)
         if !force {
             let conflicts = unresolved(managed.conflicts(of: changes.written, with: manager), live)
             if !conflicts.isEmpty { throw .conflict(.applyConflict(conflicts)) }
         }
-        var owned = claimed
-        owned.subtractTrees(ignored)
+        var owned = concerned(claimed)
         owned.subtract(ManagedFields.unowned)
         managed.apply(owned, changes, by: manager, time: time)
         return Result(object: withLastApplied(merged, configuration), managed: managed)

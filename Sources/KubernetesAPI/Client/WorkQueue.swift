@@ -3,7 +3,8 @@ import Synchronization
 /// What is to be done next, by key: a key waits in it at most once, is never worked on twice at the same time, and
 /// comes again if it was added while it was worked on. Failures come back after 5 ms, doubling up to 1000 s.
 ///
-/// The semantics are those of client-go's rate-limiting work queue.
+/// The semantics are those of client-go's rate-limiting work queue. Keys come in the order in which they were added; of a
+/// queue that knows how urgent they are, more urgent ones first.
 public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
     /// What the work on a key ends with.
     public enum Outcome: Sendable, Equatable {
@@ -15,9 +16,14 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
         case failed
     }
 
+    private struct Ready {
+        var key: Key
+        var urgency: Int
+    }
+
     private struct State {
         /// In order; a key in `dirty` but not in here is being worked on and will follow.
-        var ready: [Key] = []
+        var ready: [Ready] = []
         var head = 0
         var dirty: Set<Key> = []
         var active: Set<Key> = []
@@ -27,7 +33,15 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
         var workers: [Int: CheckedContinuation<Key?, Never>] = [:]
         var nextWorker = 0
 
-        mutating func push(_ key: Key) { ready.append(key) }
+        /// Puts a key behind all that are as urgent.
+        mutating func push(_ key: Key, urgency: Int) {
+            var (low, high) = (head, ready.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if ready[middle].urgency >= urgency { low = middle + 1 } else { high = middle }
+            }
+            ready.insert(Ready(key: key, urgency: urgency), at: low)
+        }
 
         mutating func pop() -> Key? {
             guard head < ready.count else { return nil }
@@ -38,7 +52,7 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
                     head = 0
                 }
             }
-            return ready[head]
+            return ready[head].key
         }
     }
 
@@ -47,16 +61,21 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
     private let elapsed: @Sendable () -> Duration
     private let baseDelay: Duration
     private let maxDelay: Duration
+    private let urgency: @Sendable (Key) -> Int
     private let delays: AsyncStream<(Key, Duration)>
     private let delay: AsyncStream<(Key, Duration)>.Continuation
 
+    /// - Parameter urgency: how urgent a key is at the time when it is added; of those that wait the most urgent is taken
+    ///   first. It is quick.
     public init(
-        time: TimeSource = .system, baseDelay: Duration = .milliseconds(5), maxDelay: Duration = .seconds(1000)
+        time: TimeSource = .system, baseDelay: Duration = .milliseconds(5), maxDelay: Duration = .seconds(1000),
+        urgency: @escaping @Sendable (Key) -> Int = { _ in 0 }
     ) {
         self.time = time
         elapsed = time.stopwatch()
         self.baseDelay = baseDelay
         self.maxDelay = maxDelay
+        self.urgency = urgency
         (delays, delay) = AsyncStream.makeStream()
     }
 
@@ -65,10 +84,11 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
 
     /// Adds a key, to be worked on as soon as a worker is free.
     public func add(_ key: Key) {
+        let urgency = urgency(key)
         let worker: CheckedContinuation<Key?, Never>? = state.withLock { state in
             guard state.dirty.insert(key).inserted, !state.active.contains(key) else { return nil }
             guard let (ticket, worker) = state.workers.first else {
-                state.push(key)
+                state.push(key, urgency: urgency)
                 return nil
             }
             state.workers[ticket] = nil

@@ -38,6 +38,27 @@ import Testing
         #expect(clashes.withLock { $0 } == 0)
     }
 
+    @Test func theMostUrgentComesFirstAndOfEqualsTheFirst() async throws {
+        // Tens are as urgent as each other.
+        let queue = WorkQueue<Int>(urgency: { $0 / 10 })
+        for key in [11, 5, 31, 12, 30, 7, 21, 10] { queue.add(key) }
+        let order = Mutex<[Int]>([])
+        let done = Gate()
+        try await with(queue) { key in
+            let count = order.withLock { order in
+                order.append(key)
+                return order.count
+            }
+            // What comes meanwhile takes its place.
+            if count == 2 { for key in [22, 13, 40] { queue.add(key) } }
+            if count == 11 { done.open() }
+            return .done
+        } _: {
+            try await done.wait()
+        }
+        #expect(order.withLock { $0 } == [31, 30, 40, 21, 22, 11, 12, 10, 13, 5, 7])
+    }
+
     @Test func whatIsAddedDuringTheWorkComesAgain() async throws {
         let queue = WorkQueue<Int>()
         let started = Gate()

@@ -88,6 +88,124 @@ import Testing
         }
     }
 
+    private func map(_ name: String, in namespace: String = "default", owners: [OwnerReference] = []) -> ConfigMap {
+        var map = ConfigMap()
+        map.metadata.name = name
+        map.metadata.namespace = namespace
+        map.metadata.ownerReferences = owners
+        return map
+    }
+
+    private func reference(to owner: some KubernetesObject, blocks: Bool? = nil) -> OwnerReference {
+        var reference = owner.controllerReference
+        reference.controller = nil
+        reference.blockOwnerDeletion = blocks
+        return reference
+    }
+
+    @Test func anOwnerOfAnotherNamespaceIsNone() async throws {
+        try await ControllerTestbed.run { [self] cluster in
+            let owner = try await cluster.client.create(map("owner", in: "other"))
+            let reference = reference(to: owner)
+            _ = try await cluster.client.create(map("owned", owners: [reference]))
+            try await cluster.api.until("collected, and told why") { snapshot in
+                snapshot.one(ConfigMap.self, "owned") == nil
+                    && snapshot.all(Event.self).contains {
+                        $0.reason == "OwnerRefInvalidNamespace" && $0.type == "Warning"
+                            && $0.involvedObject.name == "owned" && $0.involvedObject.kind == "ConfigMap"
+                            && $0.source.component == "garbage-collector-controller"
+                            && $0.message
+                                == "ownerRef [v1/ConfigMap, namespace: default, name: owner, uid: \(reference.uid)] "
+                                + "does not exist in namespace \"default\""
+                    }
+            }
+            #expect(cluster.api.snapshot.one(ConfigMap.self, "owner", "other") != nil)
+        }
+    }
+
+    @Test func whatIsOfTheClusterCannotBeOwnedByWhatIsNot() async throws {
+        try await ControllerTestbed.run { [self] cluster in
+            let owner = try await cluster.client.create(map("owner"))
+            var role = ClusterRole()
+            role.metadata.name = "owned"
+            role.metadata.ownerReferences = [reference(to: owner)]
+            _ = try await cluster.client.create(role)
+            try await cluster.api.until("told") { snapshot in
+                snapshot.all(Event.self).contains {
+                    $0.reason == "OwnerRefInvalidNamespace" && $0.involvedObject.name == "owned"
+                        && $0.involvedObject.kind == "ClusterRole" && $0.message.hasSuffix("in namespace \"\"")
+                }
+            }
+            // Where the owner would be cannot be said, so that it is gone cannot either.
+            try await cluster.client.delete(ConfigMap.self, "owner", namespace: "default")
+            let probe = try await cluster.client.create(map("probe", owners: role.metadata.ownerReferences))
+            try await cluster.api.until("the probe is collected") { $0.one(ConfigMap.self, probe.metadata.name) == nil }
+            #expect(cluster.api.snapshot.one(ClusterRole.self, "owned", "") != nil)
+            // The other way round is as it should be.
+            _ = try await cluster.client.create(
+                map("of-role", owners: [reference(to: try await cluster.client.get(ClusterRole.self, "owned"))]))
+            try await cluster.client.delete(ClusterRole.self, "owned")
+            try await cluster.api.until("gone") { $0.one(ConfigMap.self, "of-role") == nil }
+        }
+    }
+
+    @Test func ofAKindThatIsNotServedNobodySaysThatItIsGone() async throws {
+        try await ControllerTestbed.run { [self] cluster in
+            var unserved = OwnerReference()
+            (unserved.apiVersion, unserved.kind, unserved.name, unserved.uid) = ("batch/v1", "Job", "j", "job")
+            var unheard = unserved
+            (unheard.apiVersion, unheard.uid) = ("example.com/v1", "example")
+            _ = try await cluster.client.create(map("of-job", owners: [unserved]))
+            _ = try await cluster.client.create(map("of-example", owners: [unheard]))
+            let gone = Sample.deployment("never-was")
+            var dangling = reference(to: gone)
+            dangling.uid = "nobody"
+            _ = try await cluster.client.create(map("probe", owners: [dangling]))
+            try await cluster.api.until("the probe is collected") { $0.one(ConfigMap.self, "probe") == nil }
+            let names = Set(cluster.api.snapshot.all(ConfigMap.self).map(\.metadata.name))
+            #expect(names == ["of-job", "of-example"])
+        }
+    }
+
+    @Test func aNamesakeIsNotTheOwner() async throws {
+        try await ControllerTestbed.run { [self] cluster in
+            let first = try await cluster.client.create(map("owner"))
+            try await cluster.client.delete(ConfigMap.self, "owner", namespace: "default")
+            let second = try await cluster.client.create(map("owner"))
+            #expect(first.metadata.uid != second.metadata.uid)
+            _ = try await cluster.client.create(map("of-first", owners: [reference(to: first)]))
+            _ = try await cluster.client.create(map("of-second", owners: [reference(to: second)]))
+            try await cluster.api.until("collected") { $0.one(ConfigMap.self, "of-first") == nil }
+            #expect(cluster.api.snapshot.one(ConfigMap.self, "of-second") != nil)
+            // A dependent made anew under the name of one that is to go stays, too.
+            let checks = cluster.api.requests.filter { $0.verb == .delete && $0.name == "of-first" }
+            #expect(checks.allSatisfy { $0.body?[path: "preconditions", "uid"] != nil } && !checks.isEmpty)
+        }
+    }
+
+    @Test func onlyThoseThatBlockAreWaitedFor() async throws {
+        try await ControllerTestbed.run { [self] cluster in
+            let owner = try await cluster.client.create(map("owner"))
+            var blocking = map("blocking", owners: [reference(to: owner, blocks: true)])
+            blocking.metadata.finalizers = ["example.com/hold"]
+            _ = try await cluster.client.create(blocking)
+            var free = map("free", owners: [reference(to: owner, blocks: false)])
+            free.metadata.finalizers = ["example.com/hold"]
+            _ = try await cluster.client.create(free)
+            try await cluster.client.delete(ConfigMap.self, "owner", namespace: "default", options: delete(.foreground))
+            try await cluster.api.until("both are being deleted") { snapshot in
+                ["blocking", "free"].allSatisfy {
+                    snapshot.one(ConfigMap.self, $0)?.metadata.deletionTimestamp != nil
+                }
+            }
+            let waiting = try #require(cluster.api.snapshot.one(ConfigMap.self, "owner"))
+            #expect(waiting.metadata.finalizers == ["foregroundDeletion"])
+            try await cluster.change(ConfigMap.self, "blocking") { $0.metadata.finalizers = [] }
+            try await cluster.api.until("the owner is gone") { $0.one(ConfigMap.self, "owner") == nil }
+            #expect(cluster.api.snapshot.one(ConfigMap.self, "free") != nil)
+        }
+    }
+
     @Test func verdicts() {
         func reference(_ uid: String) -> OwnerReference {
             var reference = OwnerReference()

@@ -278,6 +278,51 @@ import Testing
         }
     }
 
+    @Test func roomGoesToTheMostImportantAndThenToTheOldest() async throws {
+        let clock = ManualClock()
+        try await ControllerTestbed.run(time: clock.timeSource) { cluster in
+            func make(_ name: String, priority: Int32) async throws {
+                var pod = Sample.pod(name)
+                pod.spec.priority = priority
+                pod.spec.preemptionPolicy = .never
+                pod.spec.containers[0].resources.requests["cpu"] = "3"
+                _ = try await cluster.client.create(pod)
+            }
+            try await make("present", priority: 0)
+            try await cluster.api.until("the first is bound") { $0.one(Pod.self, "present")?.spec.nodeName == "node" }
+            // Not in their order; those of the same priority a second apart.
+            let order = ["highest", "middle-old", "middle-young", "low-old", "low-young"]
+            for (name, priority) in [
+                ("low-old", 1), ("middle-old", 5), ("highest", 100), ("low-young", 1), ("middle-young", 5),
+            ] as [(String, Int32)] {
+                try await make(name, priority: priority)
+                try await cluster.api.until("\(name) is told") {
+                    $0.one(Pod.self, name)?.status.conditions.contains { $0.type == .podScheduled } == true
+                }
+                clock.advance(by: .seconds(1))
+            }
+            var going = "present"
+            var options = DeleteOptions()
+            options.gracePeriodSeconds = 0
+            for (index, name) in order.enumerated() {
+                // Nobody is in a back-off when there is room again: all were tried, and each try is told of.
+                let waiting = order[index...]
+                try await cluster.api.until("all were tried") { snapshot in
+                    let tries = snapshot.all(Event.self).filter { $0.reason == "FailedScheduling" }
+                    return waiting.allSatisfy { name in
+                        tries.filter { $0.involvedObject.name == name }.reduce(0) { $0 + $1.count } > index
+                    }
+                }
+                clock.advance(by: .seconds(20))
+                try await cluster.client.delete(Pod.self, going, namespace: "default", options: options)
+                try await cluster.api.until("\(name) is bound") { $0.one(Pod.self, name)?.spec.nodeName == "node" }
+                let bound = cluster.api.snapshot.all(Pod.self).filter { !$0.spec.nodeName.isEmpty }
+                #expect(bound.map(\.metadata.name) == [name])
+                going = name
+            }
+        }
+    }
+
     @Test func aNodeThatComesLaterIsUsed() async throws {
         let clock = ManualClock()
         try await ControllerTestbed.run(time: clock.timeSource) { cluster in

@@ -145,6 +145,16 @@ import Testing
             #expect(grouped.split(separator: " ").dropFirst() == core.split(separator: " ").dropFirst())
             let explained = try await cluster.kubectl(["explain", "events", "--api-version=events.k8s.io/v1"])
             #expect(explained.out.contains("regarding"), "\(explained.err)")
+            // `kubectl events` says how often, from a count of old or a series.
+            _ = try await cluster.client.create(old("old"))
+            _ = try await cluster.client.patch(
+                EventsEvent.self, "new", namespace: "default", .merge,
+                ["series": ["count": 7, "lastObservedTime": "2023-11-14T22:15:00.000000Z"]])
+            let events = try await cluster.kubectl(["events", "--for", "pod/web", "--no-headers"])
+            let lines = events.out.split(separator: "\n")
+            #expect(lines.count == 2, "\(events.err)")
+            #expect(lines.contains { $0.contains("(x3 over ") && $0.contains("Started") && $0.contains("it runs") })
+            #expect(lines.contains { $0.contains("(x7 over ") && $0.contains("Tested") && $0.contains("Pod/web") })
         }
     }
 }

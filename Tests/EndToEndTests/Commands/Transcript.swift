@@ -37,6 +37,7 @@ struct Transcript {
         var line = String(text.dropFirst(indentation.count))
         line.replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/, with: "UID")
         line.replace(/sha256:[0-9a-f]{64}/, with: "sha256:DIGEST")
+        line.replace(/X509SHA256=[0-9a-f]{64}/, with: "X509SHA256=DIGEST")
         line.replace(/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z/, with: "TIME")
         line.replace(/[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} [-+][0-9]{4}/, with: "TIME")
         line.replace(/(?<key>[Rr]esource ?[Vv]ersion"?: *)"?[0-9]+"?/) { "\($0.output.key)N" }

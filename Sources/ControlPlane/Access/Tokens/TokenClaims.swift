@@ -78,7 +78,7 @@ extension TokenClaims {
             name: ServiceAccountUser.name(account), uid: self.account.uid,
             groups: ServiceAccountUser.groups(of: namespace) + [User.authenticated])
         let prefix = "authentication.kubernetes.io/"
-        user.extra["\(prefix)credential-id"] = ["JTI=\(identifier)"]
+        user.extra[User.credentialID] = ["JTI=\(identifier)"]
         if let pod {
             user.extra["\(prefix)pod-name"] = [pod.name]
             user.extra["\(prefix)pod-uid"] = [pod.uid]

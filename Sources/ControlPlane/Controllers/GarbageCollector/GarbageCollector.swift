@@ -5,19 +5,43 @@ import Synchronization
 /// Deletes what has lost its owners, and carries out deletions in the foreground and with orphaning, which the API
 /// asks for by finalizers.
 final class GarbageCollector: Controller {
+    /// As which it speaks in events.
+    static let name = "garbage-collector-controller"
+
     private let client: APIClient
     private let logger: Logger
+    private let events: EventRecorder
     private let queue: WorkQueue<OwnershipGraph.Task>
     private let graph = Mutex(OwnershipGraph())
 
-    init(client: APIClient, tracker: MetadataTracker, time: TimeSource, logger: Logger) {
+    init(
+        client: APIClient, tracker: MetadataTracker, events: EventRecorder, time: TimeSource, logger: Logger
+    ) {
         self.client = client
         self.logger = logger
+        self.events = events
         queue = WorkQueue(time: time)
         tracker.onChange { [weak self] change in
             guard let self else { return }
-            for task in graph.withLock({ $0.apply(change) }) { queue.add(task) }
+            let (tasks, misplaced) = graph.withLock { ($0.apply(change), $0.misplacedReferences(after: change)) }
+            for task in tasks { queue.add(task) }
+            for (dependent, owner) in misplaced { complain(of: owner, to: dependent) }
         }
+    }
+
+    private func complain(of owner: OwnerReference, to dependent: OwnershipGraph.Node) {
+        let metadata = dependent.metadata
+        var object = ObjectReference()
+        object.apiVersion = dependent.kind.apiVersion
+        object.kind = dependent.kind.kind
+        object.namespace = metadata.namespace
+        object.name = metadata.name
+        object.uid = metadata.uid
+        let named = "\(owner.apiVersion)/\(owner.kind), namespace: \(metadata.namespace), name: \(owner.name)"
+        events.record(
+            object, .warning, reason: ControllerReason.ownerRefInvalidNamespace,
+            message: "ownerRef [\(named), uid: \(owner.uid)] does not exist in namespace "
+                + metadata.namespace.quoted)
     }
 
     /// Works until the task is cancelled.
@@ -63,12 +87,16 @@ final class GarbageCollector: Controller {
     private func state(
         of reference: OwnerReference, namespace: String
     ) async throws -> DependentVerdict.OwnerState {
-        if let known = graph.withLock({ $0.node(reference.uid) }) {
+        let name = GroupVersionKind(apiVersion: reference.apiVersion, kind: reference.kind)
+        if let known = graph.withLock({ $0.node(reference.uid) }), known.isMeant(by: reference, in: namespace) {
             return known.waitsForDependents ? .waiting : .solid
         }
         // Of a kind that is not served here nobody can say that it is gone.
-        let name = GroupVersionKind(apiVersion: reference.apiVersion, kind: reference.kind)
-        guard let kind = KindClient(client, name) else { return .solid }
+        guard ResourceCatalogue.shared.resource(of: name) != nil, let kind = KindClient(client, name) else {
+            return .solid
+        }
+        // What is in no namespace does not say in which one its owner would be.
+        if namespace.isEmpty, kind.isNamespaced { return .solid }
         let key = ObjectKey(namespace: kind.isNamespaced ? namespace : "", name: reference.name)
         guard let owner = try await kind.get(key), owner.uid == reference.uid else { return .absent }
         return OwnershipGraph.Node(kind: name, metadata: owner).waitsForDependents ? .waiting : .solid

@@ -20,6 +20,15 @@ struct OwnershipGraph: Sendable {
         }
 
         var orphansDependents: Bool { metadata.isBeingDeleted && metadata.finalizers.contains(Finalizer.orphan) }
+
+        /// Whether it can own what is in a namespace: owners are of the same one, or of the cluster.
+        func canOwn(in namespace: String) -> Bool { metadata.namespace.isEmpty || metadata.namespace == namespace }
+
+        /// Whether it is what a reference of an object in the namespace names, and not only its uid.
+        func isMeant(by reference: OwnerReference, in namespace: String) -> Bool {
+            reference.uid == metadata.uid && reference.name == metadata.name && canOwn(in: namespace)
+                && GroupVersionKind(apiVersion: reference.apiVersion, kind: reference.kind) == kind
+        }
     }
 
     enum Finalizer {
@@ -42,6 +51,26 @@ struct OwnershipGraph: Sendable {
         }
     }
 
+    /// References to owners of another namespace, as far as a change shows them; it was applied before.
+    func misplacedReferences(after change: MetadataTracker.Change) -> [(dependent: Node, owner: OwnerReference)] {
+        guard let new = change.new, let node = nodes[new.uid] else { return [] }
+        var found: [(dependent: Node, owner: OwnerReference)] = []
+        func look(at dependent: Node, _ isConcerned: (OwnerReference) -> Bool) {
+            for reference in dependent.metadata.ownerReferences where isConcerned(reference) {
+                guard let owner = nodes[reference.uid], !owner.canOwn(in: dependent.metadata.namespace) else {
+                    continue
+                }
+                found.append((dependent, reference))
+            }
+        }
+        let before = Set(change.old?.ownerReferences.map(\.uid) ?? [])
+        look(at: node) { !before.contains($0.uid) }
+        if change.old == nil {
+            for dependent in dependents(of: new.uid) { look(at: dependent) { $0.uid == new.uid } }
+        }
+        return found
+    }
+
     /// Takes a change in and says what follows from it.
     mutating func apply(_ change: MetadataTracker.Change) -> Set<Task> {
         var tasks: Set<Task> = []
@@ -58,8 +87,14 @@ struct OwnershipGraph: Sendable {
             if nodes[owner]?.waitsForDependents == true { tasks.insert(.check(owner)) }
         }
         for owner in owners.subtracting(ownersBefore) { dependents[owner, default: []].insert(uid) }
-        // An owner that is not known may be gone, or not heard of yet: looked up.
-        if owners != ownersBefore, owners.contains(where: { nodes[$0].map(\.waitsForDependents) ?? true }) {
+        // An owner that is not known may be gone, or not heard of yet, or be meant by its uid only: looked up.
+        let references = new.ownerReferences
+        if owners != ownersBefore,
+            references.contains(where: { reference in
+                guard let owner = nodes[reference.uid] else { return true }
+                return owner.waitsForDependents || !owner.isMeant(by: reference, in: new.namespace)
+            })
+        {
             tasks.insert(.check(uid))
         }
         // A reference that blocks no more.

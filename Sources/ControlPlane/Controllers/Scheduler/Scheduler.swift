@@ -2,8 +2,9 @@ import KubernetesAPI
 import Logging
 import Synchronization
 
-/// Gives each pod without a node one that it fits on. A pod that fits on none is told why, and tried again when
-/// something changed that may help: a node, or a pod that went.
+/// Gives each pod without a node one that it fits on, the most important first, of equals the one that has waited
+/// longest. A pod that fits on none is told why, and tried again when something changed that may help: a node, or a pod
+/// that went.
 final class Scheduler: Controller {
     /// `spec.schedulerName` of the pods that are this scheduler's.
     static let name = "default-scheduler"
@@ -17,10 +18,22 @@ final class Scheduler: Controller {
         var lastAttempt: Duration
     }
 
+    /// What was decided of a pod, and is still to be written.
+    private enum Verdict {
+        case bind(Pod, node: String)
+        case report(Pod, ClusterView.Misfit)
+    }
+
     private struct State {
         var view = ClusterView()
         /// Pods that found no node.
         var waiting: [ObjectKey: Waiting] = [:]
+        var verdicts: [ObjectKey: Verdict] = [:]
+
+        /// Whether a node is being written into the pod.
+        func isBeingBound(_ key: ObjectKey) -> Bool {
+            if case .bind = verdicts[key] { true } else { false }
+        }
     }
 
     private let client: APIClient
@@ -29,7 +42,10 @@ final class Scheduler: Controller {
     private let logger: Logger
     private let pods: Informer<Pod>
     private let events: EventRecorder
+    /// Pods to be decided on.
     private let queue: WorkQueue<ObjectKey>
+    /// Pods of which a verdict is to be written.
+    private let writes: WorkQueue<ObjectKey>
     private let state = Mutex(State())
 
     init(
@@ -42,17 +58,25 @@ final class Scheduler: Controller {
         self.pods = pods
         self.events = events
         elapsed = time.stopwatch()
-        queue = WorkQueue(time: time)
+        queue = WorkQueue(time: time) { [pods] in Int(pods.cache[$0]?.spec.priority ?? 0) }
+        writes = WorkQueue(time: time)
         nodes.onChange { [weak self] in self?.nodeChanged($0) }
         pods.onChange { [weak self] in self?.podChanged($0) }
     }
 
     /// Works until the task is cancelled. The informers run elsewhere and are synced before.
     ///
-    /// Decisions are made one at a time, under a lock; several workers let one pod's binding be written while the
-    /// next is decided.
+    /// Decisions are made one at a time, so that nobody gets room that a more important pod waits for; what was decided
+    /// is written by several workers beside that.
     func run() async {
-        await queue.run(workers: 16, logger: logger, "pod not bound yet") { [self] in try await schedule($0) }
+        await withDiscardingTaskGroup { group in
+            group.addTask { [self] in
+                await writes.run(workers: 16, logger: logger, "a pod's node is not written yet") { [self] in
+                    try await carryOut($0)
+                }
+            }
+            await queue.run(logger: logger, "pod not scheduled yet") { [self] in schedule($0) }
+        }
     }
 
     // MARK: What changed
@@ -122,7 +146,14 @@ final class Scheduler: Controller {
     private func retryWaiting() {
         let now = elapsed()
         let waiting = state.withLock { $0.waiting }
-        for (key, pod) in waiting {
+        // Who is idle takes the first at once.
+        let order = waiting.sorted { left, right in
+            func rank(_ entry: (key: ObjectKey, value: Waiting)) -> (Int32, Duration) {
+                (-(pods.cache[entry.key]?.spec.priority ?? 0), entry.value.lastAttempt)
+            }
+            return rank(left) < rank(right)
+        }
+        for (key, pod) in order {
             let backoff = min(Self.firstBackoff * (1 << min(pod.attempts - 1, 8)), Self.maxBackoff)
             queue.add(key, after: pod.lastAttempt + backoff - now)
         }
@@ -130,37 +161,67 @@ final class Scheduler: Controller {
 
     // MARK: Making it so
 
-    private func schedule(_ key: ObjectKey) async throws -> WorkQueue<ObjectKey>.Outcome {
+    private func schedule(_ key: ObjectKey) -> WorkQueue<ObjectKey>.Outcome {
         guard let pod = pods.cache[key], isMine(pod) else {
             state.withLock { $0.waiting[key] = nil }
             return .done
         }
         let now = elapsed()
         // In one step with the decision, so that a change that comes right after it finds the pod waiting.
-        let choice = state.withLock { state in
-            let choice = state.view.schedule(pod)
-            if case .failure = choice {
+        let outcome: WorkQueue<ObjectKey>.Outcome? = state.withLock { state in
+            // It comes again if that fails.
+            guard !state.isBeingBound(key) else { return nil }
+            switch state.view.schedule(pod) {
+            case .success(let node):
+                state.verdicts[key] = .bind(pod, node: node)
+                return .done
+            case .failure(let misfit):
                 state.waiting[key] = Waiting(attempts: (state.waiting[key]?.attempts ?? 0) + 1, lastAttempt: now)
+                state.verdicts[key] = .report(pod, misfit)
+                return .again(after: Self.flushAfter)
             }
-            return choice
         }
-        switch choice {
-        case .success(let node):
+        guard let outcome else { return .done }
+        writes.add(key)
+        return outcome
+    }
+
+    private func carryOut(_ key: ObjectKey) async throws {
+        switch state.withLock({ $0.verdicts[key] }) {
+        case nil: return
+        case .bind(let pod, let node):
             do {
                 try await bind(pod, to: node)
             } catch {
-                state.withLock { _ = $0.view.withdraw(key) }
-                if let error = error as? APIError, error.isNotFound || error.isConflict { return .done }
-                throw error
+                state.withLock { state in
+                    state.verdicts[key] = nil
+                    _ = state.view.withdraw(key)
+                }
+                // What is known of the pod may be old: after a moment it is looked at again.
+                queue.addRateLimited(key)
+                guard let error = error as? APIError, error.isNotFound || error.isConflict else { throw error }
+                return
             }
+            state.withLock { $0.verdicts[key] = nil }
             events.record(
                 pod, reason: ControllerReason.scheduled, message: "Successfully assigned \(pod.key) to \(node)")
-            return .done
-        case .failure(let misfit):
+        case .report(let decided, let misfit):
+            guard let pod = pods.cache[key], pod.metadata.uid == decided.metadata.uid, isMine(pod) else {
+                state.withLock { $0.verdicts[key] = nil }
+                return
+            }
             events.record(pod, .warning, reason: ControllerReason.failedScheduling, message: misfit.message)
-            if let preemption = misfit.preemption { try await preempt(preemption, for: pod) }
-            try await report(misfit, on: pod)
-            return .again(after: Self.flushAfter)
+            // Taken now: a newer one may come while this one is written.
+            state.withLock { $0.verdicts[key] = nil }
+            do {
+                if let preemption = misfit.preemption { try await preempt(preemption, for: pod) }
+                try await report(misfit, on: pod)
+            } catch {
+                state.withLock { state in
+                    if state.verdicts[key] == nil { state.verdicts[key] = .report(decided, misfit) }
+                }
+                throw error
+            }
         }
     }
 
