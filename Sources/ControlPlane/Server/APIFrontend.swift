@@ -52,9 +52,9 @@ struct APIFrontend: Sendable {
             try await body.finish(nil)
             metrics.observe(measured, started.duration(to: .now))
         case .watch(let watch, let format):
-            try await stream(watch, format, response.head(length: nil), request, writer)
+            try await stream(watch, format, response.headOfStream, request, writer)
         case .log(let log):
-            try await stream(log, response.head(length: nil), request, writer)
+            try await stream(log, response.headOfStream, request, writer)
         }
     }
 

@@ -118,6 +118,14 @@ struct HTTPAnswer: Sendable {
         return HTTPResponse(status: status, headerFields: fields)
     }
 
+    /// Of a stream. The connection ends with it, for the client's end is waited for on it: a client has to know that, or
+    /// its next request would be sent into the void (RFC 9112, section 9.6).
+    var headOfStream: HTTPResponse {
+        var head = head(length: nil)
+        head.headerFields[.connection] = "close"
+        return head
+    }
+
     /// As HTTP writes times (RFC 9110, section 5.6.7).
     private static var inAYear: String {
         let format = DateFormatter()

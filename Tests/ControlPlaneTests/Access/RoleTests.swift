@@ -162,7 +162,9 @@ import Testing
         _ = try await cluster.client.create(role)
         var binding = ClusterRoleBinding()
         binding.metadata.name = "of-\(user)"
-        (binding.roleRef.apiGroup, binding.roleRef.kind, binding.roleRef.name) = (RoleRef.group, "ClusterRole", "of-\(user)")
+        (binding.roleRef.apiGroup, binding.roleRef.kind, binding.roleRef.name) = (
+            RoleRef.group, "ClusterRole", "of-\(user)"
+        )
         var subject = Subject()
         (subject.kind, subject.apiGroup, subject.name) = ("User", RoleRef.group, user)
         binding.subjects = [subject]
@@ -194,7 +196,8 @@ import Testing
             // `*` of clusterroles has escalate and bind in it, so they are named one by one.
             let write = Self.rule(["create", "update", "patch"], ["clusterroles", "clusterrolebindings"])
             try await Self.grant(cluster, "writer", [write])
-            try await Self.grant(cluster, "escalator", [write, Self.rule(["escalate"], ["clusterroles"], names: ["mine"])])
+            try await Self.grant(
+                cluster, "escalator", [write, Self.rule(["escalate"], ["clusterroles"], names: ["mine"])])
             try await Self.grant(cluster, "binder", [write, Self.rule(["bind"], ["clusterroles"], names: ["view"])])
             try await Self.grant(cluster, "owner", rules)
             func make(_ user: String, _ name: String) async throws -> (code: UInt, message: String) {
@@ -244,7 +247,8 @@ import Testing
                 refused.code == 403
                     && refused.body["message"]?.stringValue
                         == #"clusterroles.rbac.authorization.k8s.io "sum" is forbidden: must have cluster-admin "#
-                        + "privileges to use the aggregationRule", "\(refused.body.text)")
+                        + "privileges to use the aggregationRule",
+                "\(refused.body.text)")
             let made = try await Self.request(
                 cluster, as: "root", groups: ["system:masters"], "POST", Self.clusterRoles, aggregated)
             #expect(made.code == 201)
@@ -299,7 +303,8 @@ import Testing
         Guise(headers: [("Impersonate-User", "ann"), ("Impersonate-Extra-Scopes", "view")], refusal: ""),
         Guise(
             headers: [("Impersonate-User", "ann"), ("Impersonate-Extra-scopes", "admin")],
-            refusal: #"userextras.authentication.k8s.io "admin" is forbidden: User "actor" cannot impersonate resource "#
+            refusal:
+                #"userextras.authentication.k8s.io "admin" is forbidden: User "actor" cannot impersonate resource "#
                 + #""userextras/scopes" in API group "authentication.k8s.io" at the cluster scope"#),
         Guise(headers: [("Impersonate-User", "system:serviceaccount:default:robot")], refusal: ""),
         Guise(

@@ -205,7 +205,8 @@ import Testing
             made = try await Self.applyWeb(cluster, as: "user", Self.deployment(["paused": true]))
             #expect(made[path: "spec", "replicas"] == 5 && Self.entry(of: "handover", in: made) == nil)
             // Without the hand-over the field goes with its only owner, and the default is back.
-            _ = try await Self.applyWeb(cluster, as: "user", Self.deployment(["paused": true, "replicas": 4]), force: true)
+            _ = try await Self.applyWeb(
+                cluster, as: "user", Self.deployment(["paused": true, "replicas": 4]), force: true)
             made = try await Self.applyWeb(cluster, as: "user", Self.deployment(["paused": true]))
             #expect(made[path: "spec", "replicas"] == 1)
         }
@@ -231,7 +232,8 @@ import Testing
             let both = try await Self.applyWeb(cluster, as: "injector", sidecar("envoy:1"))
             #expect(containers(both) == ["c", "sidecar"])
             // The user's next apply leaves alone what is not his.
-            let applied = try await Self.applyWeb(cluster, as: "user", Self.deployment(["paused": true, "replicas": 2]))
+            let applied = try await Self.applyWeb(
+                cluster, as: "user", Self.deployment(["paused": true, "replicas": 2]))
             #expect(containers(applied) == ["c", "sidecar"])
             var rival = Self.deployment(["paused": true])
             rival["spec"]?["template"]?["spec"]?["containers"] = [

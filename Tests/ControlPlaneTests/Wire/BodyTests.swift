@@ -26,7 +26,8 @@ import Testing
             validation: "", method: "POST", type: json, body: #"{"metadata":{"name":"n1"},"dat":{}}"#, code: 201,
             says: #"unknown field \"dat\""#),
         Row(
-            validation: "Warn", method: "POST", type: json, body: #"{"metadata":{"name":"n2"},"data":{"a":"1","a":"2"}}"#,
+            validation: "Warn", method: "POST", type: json,
+            body: #"{"metadata":{"name":"n2"},"data":{"a":"1","a":"2"}}"#,
             code: 201, says: #"duplicate field \"data.a\""#),
         Row(validation: "Ignore", method: "POST", type: json, body: #"{"metadata":{"name":"n3"},"dat":{}}"#, code: 201),
         Row(
@@ -36,7 +37,8 @@ import Testing
             validation: "Warn", method: "PUT", type: json, body: #"{"metadata":{"name":"there"},"dat":{}}"#, code: 200,
             says: #"unknown field \"dat\""#),
         Row(
-            validation: "Strict", method: "PUT", type: json, body: #"{"metadata":{"name":"there"},"dat":{}}"#, code: 400,
+            validation: "Strict", method: "PUT", type: json, body: #"{"metadata":{"name":"there"},"dat":{}}"#,
+            code: 400,
             says: #"unknown field "dat""#),
         Row(
             validation: "Strict", method: "PATCH", type: "application/merge-patch+json", body: #"{"dat":{"a":"b"}}"#,
@@ -87,7 +89,8 @@ import Testing
                     return (answer.code, try JSONParser.parse(answer.bytes))
                 }
                 let two = try await post("metadata: {name: one}\ndata: {k: \"yes\"}\n---\nmetadata: {name: two}\n")
-                #expect(two.code == 201 && two.body[path: "metadata", "name"] == "one" && two.body["data"] == ["k": "yes"])
+                #expect(
+                    two.code == 201 && two.body[path: "metadata", "name"] == "one" && two.body["data"] == ["k": "yes"])
                 let gone = try await client.answer(.GET, url + "/two")
                 #expect(gone.code == 404)
                 // A boolean is no string, whatever it was meant to be.
@@ -100,11 +103,14 @@ import Testing
                 let base = "base: &b {k: v}\nmetadata: {name: merged}\ndata: {<<: *b, l: w}\n"
                 let merged = try await post(base)
                 #expect(merged.code == 201 && merged.body["data"] == ["l": "w", "k": "v"], "\(merged.body.text)")
-                let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + (0..<9).map { level in
-                    let name = String(UnicodeScalar(UInt8(98 + level)))
-                    let before = String(UnicodeScalar(UInt8(97 + level)))
-                    return "\(name): &\(name) [\(Array(repeating: "*\(before)", count: 9).joined(separator: ","))]\n"
-                }.joined()
+                let bomb =
+                    "a: &a [x,x,x,x,x,x,x,x,x]\n"
+                    + (0..<9).map { level in
+                        let name = String(UnicodeScalar(UInt8(98 + level)))
+                        let before = String(UnicodeScalar(UInt8(97 + level)))
+                        return
+                            "\(name): &\(name) [\(Array(repeating: "*\(before)", count: 9).joined(separator: ","))]\n"
+                    }.joined()
                 let refused = try await post(bomb)
                 #expect(refused.code == 400 && refused.body["message"]?.stringValue?.contains("aliasing") == true)
             }

@@ -51,7 +51,9 @@ import Testing
         Row(path: "/openapi/v2", accept: "application/json,\(openAPI2);q=0.5", type: "application/json"),
         Row(path: "/openapi/v2", accept: "text/plain", type: ""),
         Row(path: "/openapi/v3", accept: "application/json", type: "application/json", beginning: #"{"paths":"#),
-        Row(path: "/openapi/v3/apis/apps/v1", accept: "*/*", type: "application/json", beginning: #"{"openapi":"3.0.0""#),
+        Row(
+            path: "/openapi/v3/apis/apps/v1", accept: "*/*", type: "application/json", beginning: #"{"openapi":"3.0.0""#
+        ),
         Row(path: "/openapi/v3/apis/apps/v1", accept: openAPI3, type: ""),
         Row(path: "/openapi/v3/apis/apps/v1", accept: "\(openAPI3),application/json", type: "application/json"),
     ]

@@ -137,7 +137,8 @@ import Testing
     @Test func aListThatIsTooOldCanGoOnInThePresent() async throws {
         try await Self.runForgetful { cluster in
             try await Self.make(4, cluster)
-            let first = try await Self.list(cluster, ["limit": "2", "fieldSelector": "metadata.name!=kube-root-ca.crt"])
+            let first = try await Self.list(
+                cluster, ["limit": "2", "fieldSelector": "metadata.name!=kube-root-ca.crt"])
             #expect(first.names == ["m0", "m1"])
             try await cluster.client.delete(ConfigMap.self, "m2", namespace: "default")
             try await Self.make(10, in: "kube-system", cluster)
@@ -157,7 +158,9 @@ import Testing
                 old?.code == 410
                     && old?.status.message == "The resourceVersion for the provided list is too old.")
             // At least as new as that is the present.
-            for options in [["resourceVersion": "1"], ["resourceVersion": "1", "resourceVersionMatch": "NotOlderThan"]] {
+            for options in [
+                ["resourceVersion": "1"], ["resourceVersion": "1", "resourceVersionMatch": "NotOlderThan"],
+            ] {
                 #expect(try await Self.list(cluster, options).names.contains("m3"))
             }
             // Over HTTPS the token is in the Status as it is in lists.

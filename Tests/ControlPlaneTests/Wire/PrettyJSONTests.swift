@@ -19,13 +19,15 @@ import Testing
         #expect(compact.utf8.map { String(buffer: parts.indent(ByteBuffer(bytes: [$0]))) }.joined() == text)
     }
 
-    @Test(arguments: [
-        (nil, "kubectl/v1.32.3", "", false), (nil, "curl/8.1", "", true), (nil, "Wget/1.21", "*/*", true),
-        (nil, "Mozilla/5.0 (X11)", "text/html,*/*;q=0.8", true), (nil, "Mozilla/4.0", "", false),
-        ("true", "kubectl", "", true), ("1", "", "", true), ("false", "curl/8.1", "", false), ("", "curl/8.1", "", true),
-        ("maybe", "curl/8.1", "", false), (nil, "", "application/json;pretty=1", true),
-        (nil, "", "application/json;pretty=0", false),
-    ] as [(String?, String, String, Bool)])
+    @Test(
+        arguments: [
+            (nil, "kubectl/v1.32.3", "", false), (nil, "curl/8.1", "", true), (nil, "Wget/1.21", "*/*", true),
+            (nil, "Mozilla/5.0 (X11)", "text/html,*/*;q=0.8", true), (nil, "Mozilla/4.0", "", false),
+            ("true", "kubectl", "", true), ("1", "", "", true), ("false", "curl/8.1", "", false),
+            ("", "curl/8.1", "", true),
+            ("maybe", "curl/8.1", "", false), (nil, "", "application/json;pretty=1", true),
+            (nil, "", "application/json;pretty=0", false),
+        ] as [(String?, String, String, Bool)])
     func isForPeople(query: String?, userAgent: String, accept: String, isWanted: Bool) {
         #expect(PrettyJSON.isWanted(query: query, userAgent: userAgent, accept: accept) == isWanted)
     }
@@ -36,7 +38,9 @@ import Testing
                 let url = cluster.server + "/api/v1/namespaces"
                 let curl = [("user-agent", "curl/8.1.2")]
                 let one = try await client.answer(.GET, url + "/default", curl)
-                #expect(one.text.hasPrefix("{\n  \"kind\": \"Namespace\",\n  \"apiVersion\": \"v1\",\n  \"metadata\": {\n    "))
+                #expect(
+                    one.text.hasPrefix(
+                        "{\n  \"kind\": \"Namespace\",\n  \"apiVersion\": \"v1\",\n  \"metadata\": {\n    "))
                 #expect(one.text.hasSuffix("\n}") && one.header("content-length") == String(one.bytes.count))
                 let list = try await client.answer(.GET, url + "?pretty=true")
                 #expect(list.text.hasPrefix("{\n  \"kind\": \"NamespaceList\",\n"))

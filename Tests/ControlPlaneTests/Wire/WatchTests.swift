@@ -54,6 +54,7 @@ import Testing
                 let url = "\(cluster.server)/api/v1/configmaps?watch=true&resourceVersion=1"
                 let answer = try await client.answer(.GET, url)
                 #expect(answer.code == 200 && answer.header("content-type") == "application/json")
+                #expect(answer.header("connection") == "close")
                 #expect(answer.text.hasPrefix(#"{"type":"ERROR","object":{"kind":"Status""#))
                 let protobuf = try await client.answer(
                     .GET, url, [("accept", "application/vnd.kubernetes.protobuf;stream=watch")])
