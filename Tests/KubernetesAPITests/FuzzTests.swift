@@ -84,6 +84,7 @@ import Testing
             guard let entry = try? JSONParser.parse(bytes) else { return }
             let kind = GroupVersionKind(
                 apiVersion: entry["apiVersion"]?.stringValue ?? "", kind: entry["kind"]?.stringValue ?? "")
+            guard Schema.shared.resource(of: kind) != nil else { return }
             var live = entry["live"]
             if case .object? = live {} else { live = nil }
             for (index, configuration) in (entry["applied"]?.arrayValue ?? []).enumerated() {

@@ -59,8 +59,8 @@ import Testing
         ("a: !!int \"5\"", #"{"a":5}"#), ("a: &x 1\nb: *x", #"{"a":1,"b":1}"#),
         // Merge keys: what the map says itself counts more, of several bases the first.
         (
-            "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 9}",
-            #"{"a":{"x":1,"y":1},"b":{"y":2,"z":2},"c":{"x":9,"y":1,"z":2}}"#
+            "a: &a {x: 1, w: 1}\nb: &b {w: 2, z: 2}\nc: {<<: [*a, *b], x: 9}",
+            #"{"a":{"x":1,"w":1},"b":{"w":2,"z":2},"c":{"x":9,"w":1,"z":2}}"#
         ),
         ("a: {\"<<\": 1}", #"{"a":{"<<":1}}"#),
         ("a: |\n  x: y\n\n  z\nb: >-\n  one\n  two\n", #"{"a":"x: y\n\nz\n","b":"one two"}"#),

@@ -89,7 +89,7 @@ extension EndToEnd.Services {
                 https://kubernetes.default.svc/api/v1/namespaces/default/pods
                 """
             let refused = try await lab.inside("tools", "sh", "-c", script)
-            #expect(refused.output.contains(#""reason":"Forbidden""#), "\(refused)")
+            #expect(refused.output.contains(#""reason": "Forbidden""#), "\(refused)")
             let wrong = try await lab.inside(
                 "tools", "sh", "-c", script.replacingOccurrences(of: "$(cat \(files)/token)", with: "x.y.z"))
             #expect(wrong.output.contains("Unauthorized"), "\(wrong)")

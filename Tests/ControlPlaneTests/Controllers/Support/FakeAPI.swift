@@ -112,7 +112,7 @@ final class FakeAPI: APITransport {
                 }
             }
             group.addTask {
-                try await Task.sleep(for: .seconds(60))
+                try await Task.sleep(for: .seconds(45))
                 throw Timeout(what: what)
             }
             try await group.next()
