@@ -16,6 +16,8 @@ final class Scheduler: Controller {
     private struct Waiting {
         var attempts: Int
         var lastAttempt: Duration
+        /// The number of its last attempt among those of all pods.
+        var turn: Int
     }
 
     /// What was decided of a pod, and is still to be written.
@@ -28,6 +30,7 @@ final class Scheduler: Controller {
         var view = ClusterView()
         /// Pods that found no node.
         var waiting: [ObjectKey: Waiting] = [:]
+        var turns = 0
         var verdicts: [ObjectKey: Verdict] = [:]
 
         /// Whether a node is being written into the pod.
@@ -148,8 +151,8 @@ final class Scheduler: Controller {
         let waiting = state.withLock { $0.waiting }
         // Who is idle takes the first at once.
         let order = waiting.sorted { left, right in
-            func rank(_ entry: (key: ObjectKey, value: Waiting)) -> (Int32, Duration) {
-                (-(pods.cache[entry.key]?.spec.priority ?? 0), entry.value.lastAttempt)
+            func rank(_ entry: (key: ObjectKey, value: Waiting)) -> (Int32, Int) {
+                (-(pods.cache[entry.key]?.spec.priority ?? 0), entry.value.turn)
             }
             return rank(left) < rank(right)
         }
@@ -176,7 +179,9 @@ final class Scheduler: Controller {
                 state.verdicts[key] = .bind(pod, node: node)
                 return .done
             case .failure(let misfit):
-                state.waiting[key] = Waiting(attempts: (state.waiting[key]?.attempts ?? 0) + 1, lastAttempt: now)
+                state.turns += 1
+                state.waiting[key] = Waiting(
+                    attempts: (state.waiting[key]?.attempts ?? 0) + 1, lastAttempt: now, turn: state.turns)
                 state.verdicts[key] = .report(pod, misfit)
                 return .again(after: Self.flushAfter)
             }
