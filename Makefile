@@ -19,7 +19,7 @@ build: ## Build the release programs into dist/ (the first time takes 10 to 15 m
 run: ## From a fresh machine to three ready replicas: build, start the node, apply examples/deployment.yaml
 	@scripts/run
 
-test: ## All four tiers, with one line of counts at the end
+test: ## All tiers, with one line of counts at the end
 	@$(python)
 	scripts/test unit fuzz privileged e2e vm
 
